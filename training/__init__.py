@@ -1,0 +1,1 @@
+"""The training engine: everything but the orchestration, usable without Prefect."""

@@ -1,0 +1,1 @@
+"""Storage: immutable artifacts, committed atomically, verified on every read."""

@@ -1,0 +1,56 @@
+"""What every section of a configuration has in common."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, cast
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from training.errors import did_you_mean
+
+Count = Annotated[int, Field(strict=True, ge=0)]
+Positive = Annotated[int, Field(strict=True, ge=1)]
+Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+NOT_IDENTITY: dict[str, Any] = {"identity": False}
+"""`json_schema_extra` of a field that cannot change the result of a training."""
+
+
+class Section(BaseModel):
+    """A part of a configuration: frozen, and an unknown key is an error with a suggestion."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys_only(cls, data: Any) -> Any:  # noqa: ANN401 - pydantic hands over anything
+        if isinstance(data, dict) and cls.model_config.get("extra") == "forbid":
+            for key in data:
+                if key not in cls.model_fields:
+                    message = f"unknown key {key!r}; {did_you_mean(str(key), cls.model_fields)}"
+                    raise ValueError(message)
+        return data
+
+    def identity(self) -> dict[str, Any]:
+        """The keys and values that can change the result of a training, as plain JSON."""
+        return cast("dict[str, Any]", _identity(self))
+
+
+def _identity(value: Any) -> Any:  # noqa: ANN401 - walks any value of a configuration
+    if isinstance(value, BaseModel):
+        fields = type(value).model_fields
+        kept = {
+            name: _identity(getattr(value, name))
+            for name, field in fields.items()
+            if field.json_schema_extra != NOT_IDENTITY
+        }
+        extra = value.model_extra or {}
+        return kept | {name: _identity(item) for name, item in extra.items()}
+    if isinstance(value, list | tuple):
+        return [_identity(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _identity(item) for key, item in value.items()}
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

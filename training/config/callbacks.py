@@ -1,0 +1,141 @@
+"""The sections `callbacks` and `checkpoints`: who listens, and what is kept."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, Tag, model_validator
+
+from training.config.base import (
+    NOT_IDENTITY,
+    Count,
+    Finite,
+    NotNegative,
+    Positive,
+    PositiveFloat,
+    Section,
+)
+from training.config.choice import CUSTOM, by_type
+
+Mode = Literal["auto", "min", "max"]
+
+
+class LoggingCallbackConfig(Section):
+    """Lines about the progress; there by default."""
+
+    type: Literal["logging"] = "logging"
+    enabled: bool = Field(default=True, json_schema_extra=NOT_IDENTITY)
+    """False removes it."""
+    every_n_epochs: Positive = Field(default=1, json_schema_extra=NOT_IDENTITY)
+    """A line after every n-th epoch."""
+    every_n_batches: Positive | None = Field(default=None, json_schema_extra=NOT_IDENTITY)
+    """Also a line after every n-th batch."""
+    file: str | None = Field(default=None, json_schema_extra=NOT_IDENTITY)
+    """Append the lines to this file too."""
+
+
+class EarlyStoppingConfig(Section):
+    """Ends the run when a metric no longer gets better (Keras' and Lightning's semantics)."""
+
+    type: Literal["early_stopping"] = "early_stopping"
+    monitor: str = "val_loss"
+    """The metric that is watched."""
+    mode: Mode = "auto"
+    """`min`: lower is better; `max`: higher is; `auto`: by the metric's name."""
+    patience: Count = 5
+    """How many measurements without getting better are borne."""
+    min_delta: NotNegative = 0.0
+    """Less than this is not better."""
+    baseline: Finite | None = None
+    """Something worse than this value does not count as better."""
+    start_from_epoch: Count = 0
+    """The metric is not watched before this many epochs are done."""
+    restore_best: bool = True
+    """End with the weights of the best epoch, whether or not patience ran out."""
+    stop_on_nan: bool = True
+    """End the run when the metric is not a finite number."""
+    divergence_threshold: Finite | None = None
+    """End the run at once when the metric is worse than this."""
+
+
+class CustomCallbackConfig(Section):
+    """A class of the user's own; every other key is an argument of its constructor."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
+
+    type: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+    """`module:Class`."""
+
+
+CallbackConfig = Annotated[
+    Annotated[LoggingCallbackConfig, Tag("logging")]
+    | Annotated[EarlyStoppingConfig, Tag("early_stopping")]
+    | Annotated[CustomCallbackConfig, Tag(CUSTOM)],
+    by_type("callback", ("logging", "early_stopping"), custom=True),
+]
+
+
+class KeepLatest(Section):
+    """Keep the newest n."""
+
+    type: Literal["latest"] = "latest"
+    n: Positive = 2
+
+
+class KeepBest(Section):
+    """Keep the n best by a metric."""
+
+    type: Literal["best"] = "best"
+    n: Positive = 1
+    monitor: str = "val_loss"
+    mode: Mode = "auto"
+
+
+class KeepEvery(Section):
+    """Keep those of every n-th epoch."""
+
+    type: Literal["every"] = "every"
+    n: Positive = 10
+
+
+KeepRule = Annotated[
+    Annotated[KeepLatest, Tag("latest")]
+    | Annotated[KeepBest, Tag("best")]
+    | Annotated[KeepEvery, Tag("every")],
+    by_type("rule of what to keep", ("latest", "best", "every")),
+]
+
+
+class CheckpointsConfig(Section):
+    """When a checkpoint is saved and which are kept; the first, the last and the newest always."""
+
+    every_n_epochs: Positive | None = Field(default=1, json_schema_extra=NOT_IDENTITY)
+    """After every n-th epoch; null: only as the other rules say."""
+    every_n_batches: Positive | None = Field(default=None, json_schema_extra=NOT_IDENTITY)
+    """Inside an epoch, after every n-th batch."""
+    every_n_minutes: PositiveFloat | None = Field(default=None, json_schema_extra=NOT_IDENTITY)
+    """Inside an epoch, when this much time has passed since the last one."""
+    save_best: str | None = Field(default=None, json_schema_extra=NOT_IDENTITY)
+    """Also when this metric is better than ever before."""
+    mode: Mode = Field(default="auto", json_schema_extra=NOT_IDENTITY)
+    """For `save_best`: whether lower or higher is better."""
+    keep: tuple[KeepRule, ...] = Field(
+        default=(KeepLatest(n=2), KeepBest(n=1)), json_schema_extra=NOT_IDENTITY
+    )
+    """A checkpoint that any of these rules names is kept; an empty list keeps all."""
+    register_saved: Literal["final", "best", "all"] = Field(
+        default="final", alias="register", json_schema_extra=NOT_IDENTITY
+    )
+    """Which become versions in the registry: the final model alone, also each that was the best
+    when it was saved, or also each that was saved."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True
+    )
+
+    @model_validator(mode="after")
+    def _best_needs_a_metric(self) -> CheckpointsConfig:
+        if self.register_saved == "best" and self.save_best is None:
+            message = "'register: best' needs 'save_best', the metric that says which is the best"
+            raise ValueError(message)
+        return self

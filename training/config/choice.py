@@ -1,0 +1,39 @@
+"""One of several kinds of section, chosen by its key `type`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Discriminator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+CUSTOM = "module:Class"
+UNKNOWN_KIND = "unknown_kind"
+
+
+def by_type(what: str, kinds: Iterable[str], *, custom: bool = False) -> Discriminator:
+    """The rule that picks the kind of a section.
+
+    A callable is used, not `Field(discriminator="type")`, since `module:Class` is open-ended.
+
+    Args:
+        what: the word for an error message, such as `"model"`.
+        kinds: the values of `type` that are known.
+        custom: whether `module:Class` is allowed too.
+    """
+    known = (*kinds, CUSTOM) if custom else tuple(kinds)
+
+    def pick(value: Any) -> str | None:  # noqa: ANN401 - pydantic hands over anything
+        kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
+        if custom and isinstance(kind, str) and ":" in kind:
+            return CUSTOM
+        return kind if isinstance(kind, str) else None
+
+    return Discriminator(
+        pick,
+        custom_error_type=UNKNOWN_KIND,
+        custom_error_message=f"a {what} needs a 'type' that is one of {', '.join(known)}",
+        custom_error_context={"known": ", ".join(known)},
+    )

@@ -1,0 +1,91 @@
+"""The whole configuration of one training."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from training.config.base import NOT_IDENTITY, Count, NotNegative, Positive, PositiveFloat, Section
+from training.config.callbacks import CallbackConfig, CheckpointsConfig, LoggingCallbackConfig
+from training.config.data import DataConfig
+from training.config.model import MlpConfig, ModelConfig
+from training.config.training import TrainingConfig
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+
+
+class BacktestConfig(Section):
+    """What a simple trading rule on the predictions would have earned."""
+
+    cost_bps: NotNegative = 5.0
+    """Cost of a change of position, in hundredths of a per cent of the traded value."""
+    threshold: float = Field(default=0.5, ge=0, le=1)
+    """Binary targets: long when the predicted probability is above this. Regression: above 0."""
+    short: bool = False
+    """Go short where the rule does not go long; else stay in cash."""
+
+
+class EvaluationConfig(Section):
+    """What is measured after training, on validation and test part."""
+
+    backtest: BacktestConfig | None = None
+    """For targets made of a price; null: none."""
+
+
+class ExecutionConfig(Section):
+    """How the work is carried out; nothing here can change the result."""
+
+    retries: Count = Field(default=2, json_schema_extra=NOT_IDENTITY)
+    """How often a failed task is tried again; wrong input never is."""
+    retry_delay_seconds: NotNegative = Field(default=2.0, json_schema_extra=NOT_IDENTITY)
+    """Wait before a task is tried again."""
+    epoch_timeout_seconds: PositiveFloat | None = Field(
+        default=None, json_schema_extra=NOT_IDENTITY
+    )
+    """An epoch that takes longer fails, and is tried again."""
+    task_timeout_seconds: PositiveFloat | None = Field(default=None, json_schema_extra=NOT_IDENTITY)
+    """Any other task that takes longer fails, and is tried again."""
+    epochs_per_task: Positive = Field(default=1, json_schema_extra=NOT_IDENTITY)
+    """Very short epochs can share one task."""
+    grace_seconds: PositiveFloat = Field(default=20.0, json_schema_extra=NOT_IDENTITY)
+    """After SIGTERM or Ctrl-C: how long the batch and its checkpoint may take."""
+    on_busy: Literal["leave", "wait"] = Field(default="leave", json_schema_extra=NOT_IDENTITY)
+    """Another process trains the same run: leave with a message, or wait for it."""
+
+
+class RunConfig(Section):
+    """The whole configuration of one training."""
+
+    name: Annotated[str, Field(pattern=NAME_PATTERN)] = "model"
+    """The model's name in the registry: letters, digits, dots, dashes, underscores."""
+    data: DataConfig = DataConfig()
+    """Where rows come from, and how they become features, targets and parts."""
+    model: ModelConfig = MlpConfig()
+    """What is trained."""
+    training: TrainingConfig = TrainingConfig()
+    """How long, in what steps, and by which rule."""
+    callbacks: tuple[CallbackConfig, ...] = ()
+    """Who listens and may end the run, besides logging and checkpointing."""
+    checkpoints: CheckpointsConfig = CheckpointsConfig()
+    """When a checkpoint is saved and which are kept."""
+    evaluation: EvaluationConfig = EvaluationConfig()
+    """What is measured after training."""
+    execution: ExecutionConfig = ExecutionConfig()
+    """How the work is carried out."""
+
+    def identity(self) -> dict[str, Any]:
+        """What decides whether two runs are the same training, apart from data and slot.
+
+        The source of the data is left out: the fingerprint of its content stands for it.
+        """
+        whole = super().identity()
+        whole["data"].pop("source")
+        whole["callbacks"] = [
+            callback.identity()
+            for callback in self.callbacks
+            if not isinstance(callback, LoggingCallbackConfig)
+        ]
+        for section in ("checkpoints", "execution"):
+            whole.pop(section)
+        return whole

@@ -1,0 +1,1 @@
+"""The data stage: sources, checks, features, splits, batches."""

@@ -1,0 +1,1 @@
+"""The domain: indicators and backtests on market time series."""

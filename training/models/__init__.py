@@ -1,0 +1,1 @@
+"""Models that the factory makes, and the protocol that they follow."""

@@ -1,0 +1,49 @@
+"""The protocol that everything trainable follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from training.types import Array, Batch, Metrics
+
+
+@runtime_checkable
+class Model(Protocol):
+    """Anything that learns from batches and can say all that it remembers.
+
+    A class of the user's own is built as `Class(spec=ModelSpec, **the keys of the YAML)`.
+    """
+
+    def train_on_batch(self, batch: Batch) -> Metrics:
+        """Take one optimization step.
+
+        Returns:
+            Numbers by name, `loss` among them, as means over the batch's rows and as they were
+            before the step.
+        """
+        ...
+
+    def evaluate_on_batch(self, batch: Batch) -> Metrics:
+        """The same numbers without learning anything and without changing any state."""
+        ...
+
+    def predict(self, x: Array) -> Array:
+        """Predictions, shape (rows,) or (rows, outputs).
+
+        Probabilities for `binary` (of class 1) and `multiclass`, values for `regression`.
+        """
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of everything that is remembered.
+
+        Returns:
+            `{"weights": …, …}`: under `weights` what predictions depend on, under other keys what
+            training needs besides (optimizer, step, random state). Arrays and plain values only.
+        """
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over a state; with `weights` alone, all else stays as it is."""
+        ...
