@@ -69,7 +69,7 @@ class ExponentialSchedule(Section):
 
 
 class CosineSchedule(Section):
-    """Half a cosine from the learning rate down to `final_share` of it (Loshchilov, Hutter 2016)."""
+    """Half a cosine, down to `final_share` of the learning rate (Loshchilov and Hutter 2016)."""
 
     type: Literal["cosine"] = "cosine"
     warmup_steps: Count = 0
