@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from training.errors import did_you_mean
 
@@ -15,6 +16,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
+UNKNOWN_KEY = "unknown_key"
 NOT_IDENTITY: dict[str, Any] = {"identity": False}
 """`json_schema_extra` of a field that cannot change the result of a training."""
 
@@ -29,10 +31,16 @@ class Section(BaseModel):
     def _known_keys_only(cls, data: Any) -> Any:  # noqa: ANN401 - pydantic hands over anything
         if isinstance(data, dict) and cls.model_config.get("extra") == "forbid":
             for key in data:
-                if key not in cls.model_fields:
-                    message = f"unknown key {key!r}; {did_you_mean(str(key), cls.model_fields)}"
-                    raise ValueError(message)
+                if key not in cls._names():
+                    hint = did_you_mean(str(key), cls._names())
+                    context = {"key": str(key), "hint": hint}
+                    raise PydanticCustomError(UNKNOWN_KEY, "unknown key '{key}'; {hint}", context)
         return data
+
+    @classmethod
+    def _names(cls) -> set[str]:
+        aliases = {field.alias for field in cls.model_fields.values() if field.alias}
+        return set(cls.model_fields) | aliases
 
     def identity(self) -> dict[str, Any]:
         """The keys and values that can change the result of a training, as plain JSON."""

@@ -43,7 +43,7 @@ class EarlyStoppingConfig(Section):
     mode: Mode = "auto"
     """`min`: lower is better; `max`: higher is; `auto`: by the metric's name."""
     patience: Count = 5
-    """How many measurements without getting better are borne."""
+    """After this many measurements in a row without getting better the run ends."""
     min_delta: NotNegative = 0.0
     """Less than this is not better."""
     baseline: Finite | None = None

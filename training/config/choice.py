@@ -13,7 +13,9 @@ CUSTOM = "module:Class"
 UNKNOWN_KIND = "unknown_kind"
 
 
-def by_type(what: str, kinds: Iterable[str], *, custom: bool = False) -> Discriminator:
+def by_type(
+    what: str, kinds: Iterable[str], *, custom: bool = False, default: str | None = None
+) -> Discriminator:
     """The rule that picks the kind of a section.
 
     A callable is used, not `Field(discriminator="type")`, since `module:Class` is open-ended.
@@ -22,6 +24,7 @@ def by_type(what: str, kinds: Iterable[str], *, custom: bool = False) -> Discrim
         what: the word for an error message, such as `"model"`.
         kinds: the values of `type` that are known.
         custom: whether `module:Class` is allowed too.
+        default: the kind of a section that does not say its `type`.
     """
     known = (*kinds, CUSTOM) if custom else tuple(kinds)
 
@@ -29,7 +32,7 @@ def by_type(what: str, kinds: Iterable[str], *, custom: bool = False) -> Discrim
         kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
         if custom and isinstance(kind, str) and ":" in kind:
             return CUSTOM
-        return kind if isinstance(kind, str) else None
+        return kind if isinstance(kind, str) else default
 
     return Discriminator(
         pick,

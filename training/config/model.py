@@ -46,5 +46,5 @@ ModelConfig = Annotated[
     | Annotated[LogisticConfig, Tag("logistic")]
     | Annotated[MlpConfig, Tag("mlp")]
     | Annotated[CustomModelConfig, Tag(CUSTOM)],
-    by_type("model", ("linear", "logistic", "mlp"), custom=True),
+    by_type("model", ("linear", "logistic", "mlp"), custom=True, default="mlp"),
 ]

@@ -12,7 +12,7 @@ from training.config.data import DataConfig
 from training.config.model import MlpConfig, ModelConfig
 from training.config.training import TrainingConfig
 
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 class BacktestConfig(Section):

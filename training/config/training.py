@@ -37,7 +37,7 @@ class AdamConfig(Section):
 
 Optimizer = Annotated[
     Annotated[SgdConfig, Tag("sgd")] | Annotated[AdamConfig, Tag("adam")],
-    by_type("optimizer", ("sgd", "adam")),
+    by_type("optimizer", ("sgd", "adam"), default="adam"),
 ]
 
 
@@ -82,7 +82,9 @@ Schedule = Annotated[
     | Annotated[StepSchedule, Tag("step")]
     | Annotated[ExponentialSchedule, Tag("exponential")]
     | Annotated[CosineSchedule, Tag("cosine")],
-    by_type("learning-rate schedule", ("constant", "step", "exponential", "cosine")),
+    by_type(
+        "learning-rate schedule", ("constant", "step", "exponential", "cosine"), default="constant"
+    ),
 ]
 
 

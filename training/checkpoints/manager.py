@@ -1,0 +1,120 @@
+"""Checkpoints of one run: committed atomically, believed only when every byte verifies."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from training.artifacts import encode
+from training.checkpoints.rules import kept
+from training.errors import ExistsError, NotFoundError, StorageError
+from training.state import CheckpointRef
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from training.artifacts import ArtifactStore
+    from training.config import KeepRule
+
+STATE_FILE = "state.safetensors"
+
+logger = logging.getLogger(__name__)
+
+
+class CheckpointManager:
+    """Saves, finds, restores and prunes the checkpoints of one run."""
+
+    def __init__(self, store: ArtifactStore, folder: str, keep: Sequence[KeepRule] = ()) -> None:
+        """Work in a folder of the store; `keep` says what pruning leaves."""
+        self._store = store
+        self._folder = folder
+        self._keep = keep
+
+    def save(
+        self, ref: CheckpointRef, tree: dict[str, Any], metadata: Mapping[str, Any]
+    ) -> CheckpointRef:
+        """Commit a state; durable when this returns.
+
+        Args:
+            ref: what was staged.
+            tree: the whole state.
+            metadata: what else stands in the manifest (lineage, configuration, environment).
+
+        Raises:
+            StorageError: nothing was committed, and nothing that was there is harmed.
+        """
+        path = f"{self._folder}/{ref.epoch:08d}-{ref.batch:08d}"
+        files = {STATE_FILE: encode(tree)}
+        ref = replace(ref, uri=path)
+        whole = {"checkpoint": ref.to_json(), **metadata}
+        try:
+            self._store.commit(path, files, whole)
+        except ExistsError:
+            if self._is_whole(path) and self._ref(path).digest == ref.digest:
+                return ref  # an attempt that died right after its commit got this far
+            logger.warning("%s is damaged or of other weights; moved aside", path)
+            self._store.quarantine(path)
+            self._store.commit(path, files, whole)
+        return ref
+
+    def refs(self) -> list[CheckpointRef]:
+        """All whose manifest can be read, the newest first; the others are logged."""
+        return list(self._readable())
+
+    def newest(self) -> tuple[CheckpointRef, dict[str, Any]] | None:
+        """The newest checkpoint that verifies, with its state; None when there is none.
+
+        Those that were skipped on the way back are logged.
+        """
+        for ref in self._readable():
+            try:
+                return ref, self.load(ref)
+            except StorageError as error:
+                logger.warning("skipped a damaged checkpoint: %s", error)
+        return None
+
+    def load(self, ref: CheckpointRef) -> dict[str, Any]:
+        """The state, with every byte checked.
+
+        Raises:
+            IntegrityError: bytes are not what the manifest says.
+            NotFoundError: it is not there.
+        """
+        return self._store.read_tree(ref.uri, STATE_FILE)
+
+    def metadata(self, ref: CheckpointRef) -> dict[str, Any]:
+        """What else stands in its manifest."""
+        return dict(self._store.open(ref.uri).metadata)
+
+    def prune(self) -> list[str]:
+        """Remove what no rule names; the first one goes too, the newest never."""
+        refs = self.refs()
+        stays = kept(self._keep, refs)
+        gone = [ref.uri for ref in refs if ref.uri not in stays]
+        for uri in gone:
+            self._store.remove(uri)
+        return gone
+
+    def clear(self) -> None:
+        """Remove all, for a run that is to start afresh."""
+        for name in self._store.children(self._folder):
+            self._store.remove(f"{self._folder}/{name}")
+
+    def _readable(self) -> Iterator[CheckpointRef]:
+        for name in reversed(self._store.children(self._folder)):
+            path = f"{self._folder}/{name}"
+            try:
+                yield self._ref(path)
+            except (StorageError, NotFoundError) as error:
+                logger.warning("skipped a damaged checkpoint: %s", error)
+
+    def _ref(self, path: str) -> CheckpointRef:
+        return CheckpointRef(**self._store.open(path).metadata["checkpoint"])
+
+    def _is_whole(self, path: str) -> bool:
+        try:
+            self._store.read(path, STATE_FILE)
+        except (StorageError, NotFoundError):
+            return False
+        return True

@@ -1,0 +1,150 @@
+"""From YAML to a checked configuration: `extends`, `${VAR}`, single keys, clear errors.
+
+The order: the file that `extends` names, then the file itself, then `--set`, each over the one
+before; then `${VAR}` is filled in from the environment; then the whole is checked once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from pydantic import ValidationError
+
+from training.config.explain import explain
+from training.config.root import RunConfig
+from training.config.strict_yaml import parse_yaml
+from training.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_]\w*)(?::(?P<default>[^}]*))?\}")
+
+
+def load_config(path: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
+    """Read a configuration file.
+
+    Args:
+        path: a YAML file.
+        overrides: `path.to.key=value`, each value in YAML (`training.epochs=3`).
+
+    Raises:
+        ConfigError: with the file, the key, the value, what was expected, the nearest spelling.
+    """
+    tree = _read(Path(path), seen=())
+    for override in overrides:
+        tree = merge(tree, _override(override))
+    return parse_config(tree, str(path))
+
+
+def parse_config(tree: Mapping[str, Any], origin: str = "configuration") -> RunConfig:
+    """Fill in the environment's values and check the whole.
+
+    Args:
+        tree: what the YAML says.
+        origin: the file's name, or another word for where it came from, for error messages.
+
+    Raises:
+        ConfigError: as `load_config`.
+    """
+    filled = _fill(dict(tree), origin, ())
+    try:
+        return RunConfig.model_validate(filled)
+    except ValidationError as error:
+        raise ConfigError(explain(error, filled, origin)) from None
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """One mapping over another, key by key; lists and other values are replaced whole.
+
+    A section whose `type` changes is replaced whole too: keys of the old type mean nothing there.
+    """
+    if "type" in over and over["type"] != base.get("type", over["type"]):
+        return dict(over)
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        if isinstance(value, dict) and isinstance(old, list):
+            merged[key] = _merge_items(old, value)
+        elif isinstance(value, dict) and isinstance(old, dict):
+            merged[key] = merge(old, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _merge_items(items: list[Any], over: Mapping[str, Any]) -> list[Any]:
+    """`callbacks.0.patience=3`: a key that is a number reaches into a list."""
+    merged = list(items)
+    for key, value in over.items():
+        if not (key.isdecimal() and int(key) < len(merged)):
+            raise ConfigError(
+                f"--set: {key!r} is no position in a list of {len(merged)}; "
+                f"expected a number from 0 to {len(merged) - 1}, or the whole list"
+            )
+        old = merged[int(key)]
+        both = isinstance(old, dict) and isinstance(value, dict)
+        merged[int(key)] = merge(old, value) if both else value
+    return merged
+
+
+def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    where = path.resolve()
+    if where in seen:
+        chain = " -> ".join(str(item) for item in (*seen, where))
+        raise ConfigError(f"{path}: 'extends' goes round in a circle: {chain}")
+    tree = parse_yaml(path)
+    parent = tree.pop("extends", None)
+    if parent is None:
+        return tree
+    if not isinstance(parent, str):
+        raise ConfigError(f"{path}: extends = {parent!r}: expected the path of one YAML file")
+    return merge(_read(path.parent / parent, (*seen, where)), tree)
+
+
+def _override(text: str) -> dict[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {text!r}: expected path.to.key=value, as in training.epochs=3")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        parsed = value
+    tree: Any = parsed
+    for part in reversed(key.strip().split(".")):
+        tree = {part: tree}
+    return dict(tree)
+
+
+def _fill(value: Any, origin: str, key: tuple[str, ...]) -> Any:  # noqa: ANN401 - any YAML value
+    if isinstance(value, dict):
+        return {name: _fill(item, origin, (*key, str(name))) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_fill(item, origin, (*key, str(i))) for i, item in enumerate(value)]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+
+    def lookup(match: re.Match[str]) -> str:
+        found = os.environ.get(match["name"], match["default"])
+        if found is None:
+            raise ConfigError(
+                f"{origin}: {'.'.join(key)} = {value!r}: the environment has no variable "
+                f"{match['name']}; set it, or give a default as in ${{{match['name']}:value}}"
+            )
+        return found
+
+    filled = _VARIABLE.sub(lookup, value)
+    # A value that is one variable and nothing else may be a number: epochs: ${EPOCHS:20}.
+    return _scalar(filled) if _VARIABLE.fullmatch(value) else filled
+
+
+def _scalar(text: str) -> str | int | float | bool | None:
+    try:
+        parsed = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    return parsed if isinstance(parsed, int | float | bool | None) else text

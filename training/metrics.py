@@ -1,0 +1,132 @@
+"""Metrics: what counts as a number, means over batches, and which of two is better."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from training.errors import MetricError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from training.types import Metrics
+
+_LOWER_IS_BETTER = ("loss", "error", "mae", "mse", "rmse", "perplexity", "drawdown", "volatility")
+_HIGHER_IS_BETTER = (
+    "accuracy", "auc", "f1", "precision", "recall", "r2", "score",
+    "return", "reward", "sharpe", "sortino", "calmar", "hit_rate",
+)  # fmt: skip
+
+
+def number(name: str, value: object) -> float:
+    """A metric's value as a float.
+
+    NumPy scalars and arrays of one element are numbers; text, None and truth values are not.
+    NaN and infinities are: what they mean is for the callbacks to say.
+
+    Raises:
+        MetricError: not a number.
+    """
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, str | bytes | bool | np.bool_) and getattr(value, "size", 1) == 1:
+        try:
+            return float(value)  # type: ignore[arg-type] # whatever says that it is a number
+        except (TypeError, ValueError):
+            pass  # the error below says more
+    raise MetricError(
+        f"metric {name!r} is {value!r} ({type(value).__name__}); expected a number: return a float "
+        "or a NumPy scalar, and leave out a metric that was not measured"
+    )
+
+
+class MetricSums:
+    """Means over batches, weighted by their sizes; a metric counts where it was measured."""
+
+    __slots__ = ("_totals", "_weights")
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self._totals: dict[str, float] = {}
+        self._weights: dict[str, int] = {}
+
+    def add(self, metrics: Metrics, size: int) -> None:
+        """Count a batch of `size` rows. On the hot path: plain floats take the short way."""
+        totals, weights = self._totals, self._weights
+        for name, value in metrics.items():
+            plain = value if type(value) is float else number(name, value)
+            if name in totals:
+                totals[name] += plain * size
+                weights[name] += size
+            else:
+                totals[name] = plain * size
+                weights[name] = size
+
+    def means(self, prefix: str = "") -> dict[str, float]:
+        """The means so far; a metric that no batch had is not there."""
+        return {
+            prefix + name: total / self._weights[name]
+            for name, total in self._totals.items()
+            if self._weights[name]
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """The sums so far, for a checkpoint inside an epoch."""
+        return {"totals": dict(self._totals), "weights": dict(self._weights)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from sums that `state_dict` gave."""
+        self._totals = dict(state["totals"])
+        self._weights = dict(state["weights"])
+
+
+class Monitor:
+    """A metric that is watched, and which of two values of it is better."""
+
+    def __init__(self, name: str, mode: Literal["auto", "min", "max"] = "auto") -> None:
+        """Watch `name`; with `mode="auto"` its name says whether lower is better.
+
+        Raises:
+            MetricError: the name does not say it.
+        """
+        self.name = name
+        self.lower_is_better = _lower_is_better(name) if mode == "auto" else mode == "min"
+
+    def better(self, value: float, than: float | None, by: float = 0.0) -> bool:
+        """Whether `value` is better than another by more than `by`; NaN never is."""
+        if math.isnan(value):
+            return False
+        if than is None or math.isnan(than):
+            return True
+        return value < than - by if self.lower_is_better else value > than + by
+
+    def value(self, metrics: Metrics) -> float:
+        """The watched metric's value.
+
+        Raises:
+            MetricError: it was not measured.
+        """
+        if self.name not in metrics:
+            raise MetricError(
+                f"the metric {self.name!r} is watched but not measured; "
+                f"{did_you_mean(self.name, metrics)}"
+            )
+        return metrics[self.name]
+
+
+def _lower_is_better(name: str) -> bool:
+    if _has_word(name, _LOWER_IS_BETTER):
+        return True
+    if _has_word(name, _HIGHER_IS_BETTER):
+        return False
+    raise MetricError(
+        f"the name {name!r} does not say whether lower or higher is better; "
+        "say it with mode: min or mode: max"
+    )
+
+
+def _has_word(name: str, words: Iterable[str]) -> bool:
+    return any(word in name for word in words)
