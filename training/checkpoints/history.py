@@ -64,6 +64,11 @@ class History:
         rows = self._read(block) if block < self._blocks else self._tail
         return rows[at if block < self._blocks else at + (block - self._blocks) * BLOCK]
 
+    @property
+    def last_metrics(self) -> dict[str, float]:
+        """Of the newest row; empty before any."""
+        return dict(self.row(self.first_epoch + len(self) - 1)["metrics"]) if len(self) else {}
+
     def flush(self) -> None:
         """Write the blocks that are full; called before a checkpoint that counts on them."""
         while len(self._tail) >= BLOCK:

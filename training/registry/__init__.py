@@ -1,0 +1,6 @@
+"""The registry of trained models."""
+
+from training.registry.reference import ModelReference
+from training.registry.registry import ModelRegistry, ModelVersion
+
+__all__ = ["ModelReference", "ModelRegistry", "ModelVersion"]

@@ -1,0 +1,61 @@
+"""A registered model, ready to predict: without its training configuration's data or callbacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
+
+from training.config import ModelConfig
+from training.data import FeaturePipeline
+from training.models import ModelFactory
+from training.types import ModelSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    import pandas as pd
+
+    from training.models import Model
+    from training.registry.registry import ModelRegistry, ModelVersion
+    from training.types import Array
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredModel:
+    """A version with its model and the feature pipeline that it was trained behind."""
+
+    version: ModelVersion
+    model: Model
+    pipeline: FeaturePipeline
+
+    def predict(self, frame: pd.DataFrame) -> Array:
+        """Predictions for the rows after the pipeline's warm-up.
+
+        Args:
+            frame: the columns that the model was trained on, oldest row first.
+        """
+        return self.model.predict(self.pipeline.transform(frame))
+
+
+def load_model(
+    registry: ModelRegistry, reference: str, trusted: Collection[str] = ()
+) -> RegisteredModel:
+    """Load a version; code that it names is imported only from trusted modules.
+
+    Args:
+        registry: where it is.
+        reference: `NAME` or `NAME:VERSION`.
+        trusted: modules of custom models that may be imported.
+
+    Raises:
+        NotFoundError: no such model or version.
+        IntegrityError: bytes are not what its manifest says.
+        ConfigError: its class is not among the trusted.
+    """
+    version = registry.get(reference)
+    config = TypeAdapter[ModelConfig](ModelConfig).validate_python(version.card["config"]["model"])
+    model = ModelFactory(trusted).get_model(config, ModelSpec(**version.card["spec"]))
+    model.load_state_dict({"weights": registry.weights(version)})
+    return RegisteredModel(version, model, FeaturePipeline.from_state(registry.pipeline(version)))

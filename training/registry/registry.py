@@ -1,0 +1,190 @@
+"""The registry: name → versions 1, 2, 3 …, each immutable.
+
+In the store, under `models/NAME`::
+
+    claims/00000003.json         who may commit version 3: made exclusively, before all else
+    runs/RUN.STAGE.DIGEST.json   which version a run's weights got: registering again is harmless
+    versions/00000003            the version: weights, feature pipeline, its card in the manifest
+
+A process that dies between two of these leaves a claim without a version; the run that owns the
+claim finds it when it is started again, and completes it.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from training.artifacts import digest as digest_of
+from training.artifacts import encode
+from training.errors import ExistsError, NotFoundError, did_you_mean
+from training.registry.reference import ModelReference
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from training.artifacts import ArtifactStore
+    from training.types import StateTree
+
+WEIGHTS_FILE = "weights.safetensors"
+PIPELINE_FILE = "pipeline.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """One version of a model.
+
+    Attributes:
+        name: of the model.
+        version: 1, 2, 3 …
+        digest: of the weights.
+        card: run_id, epoch, metrics, config, spec, fingerprint, features, parent, environment.
+        uri: where it lies in the store.
+    """
+
+    name: str
+    version: int
+    digest: str
+    card: dict[str, Any]
+    uri: str
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What was measured before it was registered."""
+        metrics: dict[str, float] = self.card["metrics"]
+        return metrics
+
+    @property
+    def run_id(self) -> str:
+        """The training that made it."""
+        return str(self.card["run_id"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Name, version, digest: what travels between tasks."""
+        return {"name": self.name, "version": self.version, "digest": self.digest}
+
+
+class ModelRegistry:
+    """Registered models in an `ArtifactStore`."""
+
+    def __init__(self, store: ArtifactStore) -> None:
+        """Keep versions in this store."""
+        self.store = store
+
+    def save_model(
+        self,
+        name: str,
+        weights: dict[str, StateTree],
+        pipeline: dict[str, StateTree],
+        card: Mapping[str, Any],
+        stage: str = "final",
+    ) -> ModelVersion:
+        """Register a model; the same weights of the same run give the same version again.
+
+        Args:
+            name: of the model.
+            weights: what predictions depend on.
+            pipeline: the state of the feature pipeline that its inputs went through.
+            card: everything else that is to be known of it; `run_id` and `metrics` at least.
+            stage: which of a run's models this is: the final one, or one saved on the way.
+
+        Raises:
+            StorageError: nothing was registered.
+        """
+        digest = digest_of(weights)
+        owner = {"run_id": str(card["run_id"]), "stage": stage, "digest": digest}
+        version = self._claim(name, owner)
+        path = _version_path(name, version)
+        files = {WEIGHTS_FILE: encode(weights), PIPELINE_FILE: encode(pipeline)}
+        with suppress(ExistsError):  # registered before: `get` returns that version
+            self.store.commit(path, files, {"digest": digest, "card": dict(card)})
+        return self.get(ModelReference(name, version))
+
+    def get(self, reference: ModelReference | str) -> ModelVersion:
+        """A version, the newest where none is named.
+
+        Raises:
+            NotFoundError: no such model or version.
+            IntegrityError: its manifest is damaged.
+        """
+        if isinstance(reference, str):
+            reference = ModelReference.parse(reference)
+        numbers = self.numbers(reference.name)
+        if not numbers:
+            raise NotFoundError(
+                f"there is no model {reference.name!r} in {self.store.url}; "
+                f"{did_you_mean(reference.name, self.names())}"
+            )
+        version = reference.version or numbers[-1]
+        if version not in numbers:
+            raise NotFoundError(
+                f"model {reference.name!r} has no version {version}; "
+                f"it has {numbers[0]} to {numbers[-1]}"
+            )
+        path = _version_path(reference.name, version)
+        metadata = self.store.open(path).metadata
+        return ModelVersion(
+            reference.name, version, metadata["digest"], dict(metadata["card"]), path
+        )
+
+    def names(self) -> list[str]:
+        """Models that have a version."""
+        return [name for name in self.store.children("models") if self.numbers(name)]
+
+    def numbers(self, name: str) -> list[int]:
+        """Version numbers of a model, ascending; none when there is no such model."""
+        return [int(item) for item in self.store.children(f"models/{name}/versions")]
+
+    def weights(self, version: ModelVersion) -> dict[str, StateTree]:
+        """Its weights, every byte checked.
+
+        Raises:
+            IntegrityError: bytes are not what the manifest says.
+        """
+        return self.store.read_tree(version.uri, WEIGHTS_FILE)
+
+    def pipeline(self, version: ModelVersion) -> dict[str, StateTree]:
+        """The state of its feature pipeline, every byte checked.
+
+        Raises:
+            IntegrityError: bytes are not what the manifest says.
+        """
+        return self.store.read_tree(version.uri, PIPELINE_FILE)
+
+    def _claim(self, name: str, owner: dict[str, str]) -> int:
+        """The version number that this run's weights have, or get now."""
+        short = owner["digest"].partition(":")[2][:16]
+        note = f"models/{name}/runs/{owner['run_id']}.{owner['stage']}.{short}.json"
+        if self.store.exists(note):
+            return int(self.store.document(note)["version"])
+        version = self._own_claim(name, owner) or self._new_claim(name, owner)
+        self.store.create(note, {"version": version})
+        return version
+
+    def _own_claim(self, name: str, owner: dict[str, str]) -> int | None:
+        """A claim that this run made before it died, and that no version followed."""
+        claims = {int(item.split(".")[0]) for item in self.store.children(f"models/{name}/claims")}
+        for number in sorted(claims - set(self.numbers(name))):
+            if self.store.document(_claim_path(name, number)) == owner:
+                return number
+        return None
+
+    def _new_claim(self, name: str, owner: dict[str, str]) -> int:
+        claims = self.store.children(f"models/{name}/claims")
+        number = int(claims[-1].split(".")[0]) if claims else 0
+        while True:
+            number += 1
+            try:
+                self.store.create(_claim_path(name, number), owner)
+            except ExistsError:
+                continue  # another run was quicker: the next number
+            return number
+
+
+def _claim_path(name: str, version: int) -> str:
+    return f"models/{name}/claims/{version:08d}.json"
+
+
+def _version_path(name: str, version: int) -> str:
+    return f"models/{name}/versions/{version:08d}"

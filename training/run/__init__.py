@@ -1,0 +1,19 @@
+"""One run: its identity, its records in the storage, and the session that works on it."""
+
+from training.run.record import RunRecord, run_ids
+from training.run.result import TrainingResult, history_frame
+from training.run.run import TrainingRun, stored_history
+from training.run.session import Session
+from training.run.start import Resume, Start
+
+__all__ = [
+    "Resume",
+    "RunRecord",
+    "Session",
+    "Start",
+    "TrainingResult",
+    "TrainingRun",
+    "history_frame",
+    "run_ids",
+    "stored_history",
+]

@@ -1,0 +1,81 @@
+"""The end of a run: what is measured, what is written on the model's card, the report."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import yaml
+
+from training.artifacts import digest as digest_of
+from training.errors import ExistsError, TrainingError
+from training.evaluation import evaluate, markdown_report
+
+if TYPE_CHECKING:
+    from training.run.result import TrainingResult
+    from training.run.run import TrainingRun
+    from training.run.session import Session
+
+
+def require_finite(weights: object, run_id: str) -> None:
+    """Refuse a model that has diverged.
+
+    Raises:
+        TrainingError: a weight is not a finite number; nothing was registered.
+    """
+    if isinstance(weights, dict):
+        for value in weights.values():
+            require_finite(value, run_id)
+    elif _has_not_finite(weights):
+        raise TrainingError(
+            f"run {run_id}: the final weights are not finite numbers, so no model was registered; "
+            "lower training.optimizer.learning_rate, set training.clip_norm, or add the callback "
+            "early_stopping, which brings the best weights back"
+        )
+
+
+def _has_not_finite(value: object) -> bool:
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+        return False
+    return not bool(np.isfinite(value).all())
+
+
+def final_metrics(session: Session, run: TrainingRun) -> dict[str, float]:
+    """Training metrics of the epoch that the final weights are from, and those held out."""
+    digest = digest_of(session.model.state_dict()["weights"])
+    epochs = (session.state.epoch, session.callbacks.best_epoch)
+    first = session.history.first_epoch
+    rows = [session.history.row(epoch) for epoch in epochs if epoch and epoch >= first]
+    trained = next((row["metrics"] for row in rows if row["digest"] == digest), {})
+    kept = {name: value for name, value in trained.items() if not name.startswith("val_")}
+    return kept | evaluate(session.model, session.data, run.config.evaluation)
+
+
+def card(run: TrainingRun, session: Session, metrics: dict[str, float]) -> dict[str, Any]:
+    """What is to be known of a registered model, as plain values."""
+    return {
+        **run.about(),
+        "epoch": session.state.epoch,
+        "step": session.state.step,
+        "best_epoch": session.best_epoch,
+        "metrics": metrics,
+        "features": list(run.data.features),
+        "spec": session.spec.to_json(),
+    }
+
+
+def write_report(run: TrainingRun, result: TrainingResult) -> None:
+    """Put the report beside the run."""
+    about = run.about()
+    text = markdown_report(
+        name=run.config.name,
+        run_id=run.run_id,
+        metrics=result.metrics,
+        history=list(result.rows),
+        data=about["data"],
+        configuration=yaml.safe_dump(about["config"], sort_keys=False),
+        model=f"{result.model['name']}:{result.model['version']}",
+    )
+    with suppress(ExistsError):  # an attempt that died before the outcome was written got this far
+        run.store.commit(f"{run.record.folder}/report", {"report.md": text.encode()})

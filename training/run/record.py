@@ -1,0 +1,137 @@
+"""What the storage knows of runs: what each is, its attempts, how it ended.
+
+Under `runs/RUN`::
+
+    run.json                 what the run is: made once, when it first starts
+    attempts/00000001.json   an attempt began: where, in which process, from which checkpoint
+    endings/00000001.json    it ended and could say so; one that was killed has none
+    progress.json            the last epoch that was begun; may be lost, nothing depends on it
+    checkpoints/, history/   see `training.checkpoints`
+    report                   the report in Markdown
+    outcome.json             the run is finished: its metrics, its model; made once
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from training.errors import ExistsError, NotFoundError, StorageError, did_you_mean
+
+if TYPE_CHECKING:
+    from training.artifacts import ArtifactStore
+
+RUNS = "runs"
+
+
+class RunRecord:
+    """The documents of one run."""
+
+    def __init__(self, store: ArtifactStore, run_id: str) -> None:
+        """Read and write under `runs/RUN`; nothing is written before `begin`."""
+        self.store = store
+        self.run_id = run_id
+        self.folder = f"{RUNS}/{run_id}"
+        self._attempt = 0
+
+    @property
+    def outcome(self) -> dict[str, Any] | None:
+        """How the run ended, if it is finished."""
+        path = f"{self.folder}/outcome.json"
+        return self.store.document(path) if self.store.exists(path) else None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the run was ever started."""
+        return self.store.exists(f"{self.folder}/run.json")
+
+    def about(self) -> dict[str, Any]:
+        """What the run is.
+
+        Raises:
+            NotFoundError: there is no such run; with the nearest that there is.
+        """
+        if not self.is_known:
+            raise NotFoundError(
+                f"there is no run {self.run_id!r} in {self.store.url}; "
+                f"{did_you_mean(self.run_id, self.store.children(RUNS))}"
+            )
+        return self.store.document(f"{self.folder}/run.json")
+
+    def attempts(self) -> list[dict[str, Any]]:
+        """Each attempt, with its ending under `ended` (None: killed, or still at work)."""
+        endings = set(self.store.children(f"{self.folder}/endings"))
+        return [
+            self.store.document(f"{self.folder}/attempts/{name}")
+            | {
+                "ended": self.store.document(f"{self.folder}/endings/{name}")
+                if name in endings
+                else None
+            }
+            for name in self.store.children(f"{self.folder}/attempts")
+        ]
+
+    def begin(self, about: dict[str, Any], start: dict[str, Any]) -> None:
+        """Write down that an attempt begins.
+
+        Args:
+            about: what the run is; written by the first attempt.
+            start: where this attempt starts from.
+        """
+        if not self.is_known:
+            self._create_once("run.json", about)
+        names = self.store.children(f"{self.folder}/attempts")
+        self._attempt = int(names[-1].split(".")[0]) if names else 0
+        note = {"host": platform.node(), "pid": os.getpid(), "at": _now(), **start}
+        while True:
+            self._attempt += 1
+            try:
+                self.store.create(self._numbered("attempts"), note)
+            except ExistsError:
+                continue
+            return
+
+    def end(self, status: str, reason: str) -> None:
+        """Write down how this attempt ended."""
+        if self._attempt:
+            note = {"status": status, "reason": reason, "at": _now()}
+            self.store.create(self._numbered("endings"), note)
+
+    def finish(self, outcome: dict[str, Any]) -> None:
+        """The run is finished."""
+        self._create_once("outcome.json", outcome | {"at": _now()})
+
+    def reopen(self) -> None:
+        """Take the outcome back, for a run that is to start afresh."""
+        if self.outcome is not None:
+            self.store.remove(f"{self.folder}/outcome.json")
+
+    def note_progress(self, epoch: int) -> None:
+        """An epoch is begun."""
+        self.store.replace(f"{self.folder}/progress.json", {"epoch": epoch}, durable=False)
+
+    def progress(self) -> int:
+        """The last epoch that was begun by any attempt, as far as it is known."""
+        try:
+            return int(self.store.document(f"{self.folder}/progress.json")["epoch"])
+        except (NotFoundError, StorageError):
+            return 0  # it may be lost in a power cut: then nothing is said of work done again
+
+    def _create_once(self, name: str, body: dict[str, Any]) -> None:
+        with suppress(ExistsError):  # an attempt of this identity wrote the same before it died
+            self.store.create(f"{self.folder}/{name}", body)
+
+    def _numbered(self, kind: str) -> str:
+        return f"{self.folder}/{kind}/{self._attempt:08d}.json"
+
+
+def run_ids(store: ArtifactStore) -> list[str]:
+    """All runs that the storage knows."""
+    return [name for name in store.children(RUNS) if RunRecord(store, name).is_known]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

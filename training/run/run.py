@@ -1,0 +1,328 @@
+"""One run put together: what it is, where it stands, and each step of its chain."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from training.artifacts import ArtifactStore
+from training.callbacks import CallbackList, build_callbacks
+from training.checkpoints import CheckpointManager, History, differences, environment
+from training.data import DataManager, count_batches
+from training.errors import BusyError, ConfigError, InterruptedRunError
+from training.models import ModelFactory
+from training.registry import ModelRegistry
+from training.run.finish import card, final_metrics, require_finite, write_report
+from training.run.identity import Identity
+from training.run.keeper import RunKeeper, redone_epochs
+from training.run.record import RunRecord
+from training.run.result import TrainingResult
+from training.run.session import Session
+from training.run.signals import graceful_stop
+from training.run.start import Start, decide, differences_of
+from training.types import ModelSpec
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Collection, Iterable, Iterator
+
+    from training.callbacks import CallbackBase
+    from training.checkpoints import Row
+    from training.config import RunConfig
+    from training.data import Dataset
+    from training.run.start import Resume
+    from training.state import CheckpointRef
+
+logger = logging.getLogger("training.run")
+
+
+class TrainingRun:
+    """One training, from its configuration to its registered model.
+
+    The steps, in order: `load_data`, `held`, `create_model`, the engine's epochs within `watching`,
+    `evaluate`, `register`. Nothing that it holds could not be found again in the storage.
+    """
+
+    data: Dataset
+    session: Session
+
+    def __init__(  # noqa: PLR0913 - everything that decides a run, in one place
+        self,
+        config: RunConfig,
+        storage: str | os.PathLike[str] | ArtifactStore,
+        *,
+        manager: DataManager | None = None,
+        registry: ModelRegistry | None = None,
+        callbacks: CallbackList | Iterable[CallbackBase] = (),
+        slot: str | None = None,
+        parent: str | None = None,
+        expect: str | None = None,
+        resume: Resume = "auto",
+        trusted: Collection[str] | None = None,
+    ) -> None:
+        """Say what is to be trained; nothing is read or written before `load_data`.
+
+        Args:
+            config: the resolved configuration.
+            storage: folder, URL or store.
+            manager: a data manager that holds a DataFrame, or has loaded already.
+            registry: default: in the storage.
+            callbacks: besides those of the configuration; a `CallbackList` stands for all of them.
+            slot: what sets this run apart from another of the same configuration and data.
+            parent: a run that this one trains on from.
+            expect: the run that this is to be; another is an error that names what differs.
+            resume: `auto`: go on where there is something to go on from; `never`: start afresh;
+                `must`: an error when there is nothing.
+            trusted: modules that `module:Class` may name; None: all.
+        """
+        self.config = config
+        self.store = storage if isinstance(storage, ArtifactStore) else ArtifactStore(storage)
+        self.registry = registry or ModelRegistry(self.store)
+        self.start = Start("")
+        self._manager = manager or DataManager(config.data)
+        self._slot, self._parent, self._expect = slot, parent, expect
+        self._resume: Resume = resume
+        self._trusted = trusted
+        self._keeper = RunKeeper(self)
+        self._callbacks = self._all_callbacks(callbacks)
+        self._redone = 0
+
+    def load_data(self) -> dict[str, Any]:
+        """Read and check the data, and find out which run this is; nothing is written.
+
+        Returns:
+            What the data are, in plain values.
+
+        Raises:
+            DataError: the data are wrong, with all findings.
+            ConfigError: this is not the run that was named.
+        """
+        self.data = self._manager.get_data()
+        identity = self.config.identity() | {"callbacks": self._callbacks.identity()}
+        self.identity = Identity(identity, self.data.fingerprint, self._slot, self._parent)
+        self.run_id = self.identity.run_id(self.config.name)
+        self.record = RunRecord(self.store, self.run_id)
+        folder = f"{self.record.folder}/checkpoints"
+        self.checkpoints = CheckpointManager(self.store, folder, self.config.checkpoints.keep)
+        self._refuse_another_run()
+        return dict(self.data.description)
+
+    def about(self) -> dict[str, Any]:
+        """What this run is, in plain values: stored with it and with all that it makes."""
+        return {
+            "run_id": self.run_id,
+            "name": self.config.name,
+            "config": self.config.model_dump(mode="json", by_alias=True),
+            "identity": self.identity.to_json(),
+            "fingerprint": self.data.fingerprint,
+            "data": dict(self.data.description),
+            "parent": self._parent,
+            "environment": environment(),
+        }
+
+    @contextmanager
+    def held(self) -> Iterator[Start]:
+        """Keep other processes off this run, and decide how it starts.
+
+        Raises:
+            BusyError: another process works on it, and the configuration says to leave.
+            NotFoundError: it must go on, and there is nothing to go on from.
+        """
+        with ExitStack() as stack:
+            self._lock(stack)
+            self.start = decide(self, self._resume)
+            logger.info("%s", self.start.reason)
+            try:
+                yield self.start
+            except InterruptedRunError as error:
+                self.record.end("interrupted", str(error))
+                raise
+            except BaseException as error:
+                self.record.end("failed", f"{type(error).__name__}: {error}")
+                raise
+
+    def create_model(self) -> Session:
+        """The session, at the newest checkpoint that verifies, or at a new model's first."""
+        self.store.sweep()
+        if self._resume == "never":
+            self._forget()
+        at = self._resumed_from()
+        self.record.begin(self.about(), {"resumed_from": at, "reason": self.start.reason})
+        self.session = session = self._new_session()
+        session.begin(resumed=at is not None)
+        restored = session.restore() if at else None
+        if restored is not None:
+            self._redone = redone_epochs(self.record.progress(), session)
+            self._say_what_changed(restored)
+            self._keeper.catch_up(restored)
+            return session
+        if self._parent is not None:
+            self._take_over(self._parent, session)
+        session.commit(session.stage("the start"))
+        return session
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Answer SIGINT and SIGTERM with a checkpoint while epochs are trained."""
+        with graceful_stop(self.session.control, self.config.execution.grace_seconds):
+            yield
+
+    def evaluate(self) -> dict[str, float]:
+        """Measure the final model: the last epoch's, or what a callback put in its place.
+
+        Raises:
+            TrainingError: its weights are not finite.
+        """
+        self.session.end()
+        require_finite(self.session.model.state_dict()["weights"], self.run_id)
+        return final_metrics(self.session, self)
+
+    def register(self, metrics: dict[str, float]) -> TrainingResult:
+        """Register the final model, write the report and the outcome: the run is finished."""
+        session = self.session
+        version = self.registry.save_model(
+            self.config.name,
+            session.model.state_dict()["weights"],
+            self.data.pipeline.state_dict(),
+            card(self, session, metrics),
+        )
+        last = self.checkpoints.refs()[0]
+        state = session.state
+        result = TrainingResult(
+            run_id=self.run_id,
+            status="completed",
+            epochs_completed=state.epoch,
+            stopped_early=state.stop_reason is not None,
+            stop_reason=state.stop_reason,
+            best_epoch=session.best_epoch,
+            metrics=metrics,
+            checkpoint={"uri": f"{self.store.url}/{last.uri}", "digest": last.digest},
+            model=version.to_json(),
+            resumed_from=self._resumed_from(),
+            redone_epochs=self._redone,
+            reason=self.start.reason,
+            rows=tuple(session.history),
+        )
+        write_report(self, result)
+        self.record.finish({"result": result.to_json()})
+        self.record.end("completed", f"registered {version.name}:{version.version}")
+        return result
+
+    def completed(self) -> TrainingResult:
+        """The result of a run that was finished before."""
+        outcome = self.record.outcome or {}
+        now = {"status": "already-complete", "resumed_from": None, "redone_epochs": 0}
+        result = outcome["result"] | now | {"reason": self.start.reason}
+        return TrainingResult(**result, rows=stored_history(self.checkpoints, self.record))
+
+    def _all_callbacks(self, given: CallbackList | Iterable[CallbackBase]) -> CallbackList:
+        if isinstance(given, CallbackList):
+            return CallbackList([*given, self._keeper])
+        config = self.config
+        built = build_callbacks(config.callbacks, config.checkpoints, given, self._trusted)
+        return CallbackList([*built, self._keeper])
+
+    def _new_session(self) -> Session:
+        config, data = self.config, self.data
+        training = config.training
+        spec = ModelSpec(
+            inputs=len(data.features),
+            outputs=data.outputs,
+            task=data.task,
+            dtype=config.data.dtype,
+            seed=training.seed,
+            epochs=training.epochs,
+            batches_per_epoch=count_batches(
+                len(data.train.x), training.batch_size, drop_last=training.drop_last
+            ),
+        )
+        return Session(
+            run_id=self.run_id,
+            config=training,
+            data=data,
+            spec=spec,
+            model=ModelFactory(self._trusted).get_model(config.model, spec, training),
+            callbacks=self._callbacks,
+            checkpoints=self.checkpoints,
+            history=History(self.store, f"{self.record.folder}/history"),
+            metadata=self.about(),
+        )
+
+    def _resumed_from(self) -> dict[str, int] | None:
+        ref = self.start.checkpoint
+        return {"epoch": ref.epoch, "batch": ref.batch} if ref else None
+
+    def _lock(self, stack: ExitStack) -> None:
+        said = False
+        while True:
+            try:
+                stack.enter_context(self.store.lock(f"{self.record.folder}/lock"))
+            except BusyError:
+                if self.config.execution.on_busy == "leave":
+                    raise
+                if not said:
+                    logger.info("another process works on run %s: waiting for it", self.run_id)
+                said = True
+                time.sleep(1)
+            else:
+                return
+
+    def _forget(self) -> None:
+        """Start afresh: what earlier attempts of this run left is removed."""
+        self.record.reopen()
+        self.checkpoints.clear()
+        self.store.remove(f"{self.record.folder}/history")
+
+    def _refuse_another_run(self) -> None:
+        """A run that was named is continued as it began, or not at all."""
+        if self._expect is not None and self.run_id != self._expect:
+            began = RunRecord(self.store, self._expect).about()
+            differs = "; ".join(differences_of(began, self.about()))
+            raise ConfigError(
+                f"run {self._expect} cannot go on: {differs}; "
+                "put that back as it was, or start a new run with `retrain run`"
+            )
+        if self._parent is not None:
+            parent = RunRecord(self.store, self._parent).about()
+            allowed = ("training.epochs ", "parent ", "slot ")
+            lines = differences_of(parent, self.about())
+            refused = [line for line in lines if not line.startswith(allowed)]
+            if refused:
+                raise ConfigError(
+                    f"training on from run {self._parent} may change training.epochs only, "
+                    f"but these differ: {'; '.join(refused)}"
+                )
+
+    def _take_over(self, parent: str, session: Session) -> None:
+        """Begin where the parent's last epoch ended, with callbacks that start clean."""
+        folder = f"{RunRecord(self.store, parent).folder}/checkpoints"
+        found = CheckpointManager(self.store, folder).newest()
+        if found is None:
+            raise ConfigError(f"run {parent} has no checkpoint that verifies to train on from")
+        ref, tree = found
+        session.model.load_state_dict(tree["model"])
+        session.state.epoch, session.state.step = ref.epoch, ref.step
+        session.history.first_epoch = ref.epoch + 1
+
+    def _say_what_changed(self, ref: CheckpointRef) -> None:
+        """Bit-identity is promised for one environment; say when it is another."""
+        then = self.checkpoints.metadata(ref).get("environment", {})
+        changed = differences(then, environment())
+        if changed:
+            logger.warning(
+                "the environment changed since the checkpoint, so the result may differ in the "
+                "last bits from an undisturbed run: %s",
+                "; ".join(changed),
+            )
+
+
+def stored_history(checkpoints: CheckpointManager, record: RunRecord) -> tuple[Row, ...]:
+    """The rows of the newest checkpoint that verifies."""
+    found = checkpoints.newest()
+    if found is None:
+        return ()
+    history = History(record.store, f"{record.folder}/history")
+    history.load_state_dict(found[1]["history"])
+    return tuple(history)

@@ -1,0 +1,240 @@
+"""Everything that one process holds in memory while it works on a run.
+
+Nothing here could not be put together again from the storage: a session that lost its state (a
+failed attempt) goes back to the newest checkpoint that verifies.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from training.artifacts import digest as digest_of
+from training.callbacks import CheckpointRecord, ErrorRecord, TrainRecord, fire
+from training.errors import IntegrityError
+from training.metrics import Monitor
+from training.state import CheckpointRef, Control, TrainingState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from training.callbacks import CallbackList
+    from training.checkpoints import CheckpointManager, History, Row
+    from training.config import TrainingConfig
+    from training.data import Dataset
+    from training.models import Model
+    from training.types import ModelSpec
+
+logger = logging.getLogger(__name__)
+
+
+class Session:
+    """A model, its data, its callbacks and how far it is.
+
+    Attributes:
+        at: digest of the weights that the memory holds, when it holds exactly a staged or
+            committed state; None while an epoch is running and after a failure.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts of a training, put together in one place
+        self,
+        *,
+        run_id: str,
+        config: TrainingConfig,
+        data: Dataset,
+        spec: ModelSpec,
+        model: Model,
+        callbacks: CallbackList,
+        checkpoints: CheckpointManager,
+        history: History,
+        metadata: Mapping[str, Any],
+    ) -> None:
+        """Hold the parts; `start` or `restore` gives them a state."""
+        self.run_id = run_id
+        self.config = config
+        self.data = data
+        self.spec = spec
+        self.model = model
+        self.callbacks = callbacks
+        self.checkpoints = checkpoints
+        self.history = history
+        self.state = TrainingState()
+        self.control = Control()
+        self.at: str | None = None
+        self.ended = False
+        self._metadata = metadata
+        self._staged: tuple[CheckpointRef, dict[str, Any]] | None = None
+        self._told: BaseException | None = None
+        self.batches = spec.batches_per_epoch
+        self.monitor = Monitor("val_loss" if len(data.validation.x) else "loss")
+
+    @property
+    def done(self) -> bool:
+        """Whether all epochs are trained, or the run was ended before."""
+        state = self.state
+        return state.batch == 0 and (
+            state.epoch >= self.config.epochs or state.stop_reason is not None
+        )
+
+    @property
+    def best_epoch(self) -> int | None:
+        """By the early-stopping callback, else by the loss; None before any epoch."""
+        return self.callbacks.best_epoch or self.state.best_epoch or None
+
+    def begin(self, *, resumed: bool) -> None:
+        """Tell the callbacks that training begins, or goes on."""
+        fire(self.callbacks.on_train_begin, self.train_record(resumed=resumed))
+
+    def end(self) -> None:
+        """Tell the callbacks that training ends, once; the weights they leave are the result."""
+        if not self.ended:
+            self.ended = True
+            self.at = None
+            fire(self.callbacks.on_train_end, self.train_record())
+
+    def train_record(self, *, resumed: bool = False) -> TrainRecord:
+        """A record of where the training is."""
+        return TrainRecord(
+            run_id=self.run_id,
+            epochs=self.config.epochs,
+            epoch=self.state.epoch,
+            step=self.state.step,
+            model=self.model,
+            control=self.control,
+            batches=self.batches,
+            validates=len(self.data.validation.x) > 0,
+            resumed=resumed,
+            stop_reason=self.state.stop_reason,
+        )
+
+    def stage(self, save: str | None, metrics: dict[str, float] | None = None) -> CheckpointRef:
+        """Take a copy of the whole state; from here on the memory is exactly that state.
+
+        Args:
+            save: the reason why it should be committed; None: no rule asks for it.
+            metrics: of the epoch that was just done, which becomes a row of the history; None
+                where no epoch ends here.
+        """
+        model = self.model.state_dict()
+        state = self.state
+        digest = digest_of(model["weights"])
+        if metrics is not None:
+            self.history.append(self._row(digest, metrics))
+        ref = CheckpointRef(
+            uri="",
+            epoch=state.epoch,
+            batch=state.batch,
+            step=state.step,
+            digest=digest,
+            metrics=metrics or self.history.last_metrics,
+            stop_reason=state.stop_reason,
+            save=save,
+        )
+        tree = {
+            "model": model,
+            "callbacks": self.callbacks.state_dict(),
+            "training": state.state_dict(),
+            "history": self.history.state_dict(),
+        }
+        self._staged = (ref, tree)
+        self.at = digest
+        return ref
+
+    def commit(self, ref: CheckpointRef) -> CheckpointRef:
+        """Make what was staged last durable, thin out older ones, tell the callbacks.
+
+        Raises:
+            StorageError: nothing was committed; may be called again.
+            IntegrityError: this process does not hold what is to be committed.
+        """
+        if self._staged is None or self._staged[0] != ref:
+            raise IntegrityError(
+                f"the state after epoch {ref.epoch} is not in this process; run the epoch again"
+            )
+        tree = self._staged[1]
+        with self.telling_errors():
+            self.history.flush()
+            tree["history"] = self.history.state_dict()
+            committed = self.checkpoints.save(ref, tree, self._metadata)
+            self._staged = None
+            self.checkpoints.prune()
+            if self.callbacks.on_checkpoint_saved:
+                self._tell_saved(committed)
+        return committed
+
+    def restore(self) -> CheckpointRef | None:
+        """Go to the newest checkpoint that verifies; None when there is none."""
+        found = self.checkpoints.newest()
+        if found is None:
+            return None
+        ref, tree = found
+        self.load(tree)
+        self.at = ref.digest
+        return ref
+
+    def load(self, tree: dict[str, Any]) -> None:
+        """Take over a whole state."""
+        self.at = None
+        self._staged = None
+        self.model.load_state_dict(tree["model"])
+        self.callbacks.load_state_dict(tree["callbacks"])
+        self.state.load_state_dict(tree["training"])
+        self.history.load_state_dict(tree["history"])
+        self.control.clear()
+
+    @contextmanager
+    def telling_errors(self) -> Iterator[None]:
+        """Tell the callbacks, once, of whatever is raised inside, and raise it on."""
+        try:
+            yield
+        except BaseException as error:
+            if error is not self._told:
+                self._told = error
+                self._tell(error)
+            raise
+
+    def _tell(self, error: BaseException) -> None:
+        record = ErrorRecord(
+            run_id=self.run_id,
+            epochs=self.config.epochs,
+            epoch=self.state.epoch + 1,
+            step=self.state.step,
+            model=self.model,
+            control=self.control,
+            error=error,
+        )
+        for hook in self.callbacks.on_exception:
+            try:
+                hook(record)
+            except Exception as second:  # noqa: BLE001 - the first error is the one to raise on
+                error.add_note(f"besides, {hook.__qualname__} raised {second!r}")
+
+    def reference(self, epoch: int) -> CheckpointRef:
+        """A reference to an epoch that is done, from its row in the history."""
+        row = self.history.row(epoch)
+        stop = self.state.stop_reason if epoch == self.state.epoch else None
+        return CheckpointRef("", epoch, 0, row["step"], row["digest"], row["metrics"], stop)
+
+    def _row(self, digest: str, metrics: dict[str, float]) -> Row:
+        row: Row = {
+            "epoch": self.state.epoch,
+            "step": self.state.step,
+            "digest": digest,
+            "metrics": metrics,
+        }
+        rate = getattr(self.model, "learning_rate", None)
+        return row if rate is None else row | {"learning_rate": float(rate)}
+
+    def _tell_saved(self, committed: CheckpointRef) -> None:
+        record = CheckpointRecord(
+            run_id=self.run_id,
+            epochs=self.config.epochs,
+            epoch=committed.epoch,
+            step=committed.step,
+            model=self.model,
+            control=self.control,
+            checkpoint=committed,
+            reason=committed.save or "",
+        )
+        fire(self.callbacks.on_checkpoint_saved, record)
