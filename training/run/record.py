@@ -19,7 +19,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from training.errors import ExistsError, NotFoundError, StorageError, did_you_mean
+from training.errors import BusyError, ExistsError, NotFoundError, StorageError, did_you_mean
 
 if TYPE_CHECKING:
     from training.artifacts import ArtifactStore
@@ -60,6 +60,14 @@ class RunRecord:
                 f"{did_you_mean(self.run_id, self.store.children(RUNS))}"
             )
         return self.store.document(f"{self.folder}/run.json")
+
+    def is_held(self) -> bool:
+        """Whether a process works on the run now."""
+        try:
+            with self.store.lock(f"{self.folder}/lock"):
+                return False
+        except BusyError:
+            return True
 
     def attempts(self) -> list[dict[str, Any]]:
         """Each attempt, with its ending under `ended` (None: killed, or still at work)."""

@@ -12,6 +12,7 @@ from training.callbacks import CallbackList, build_callbacks
 from training.checkpoints import CheckpointManager, History, differences, environment
 from training.data import DataManager, count_batches
 from training.errors import BusyError, ConfigError, InterruptedRunError
+from training.evaluation import check_evaluation
 from training.models import ModelFactory
 from training.registry import ModelRegistry
 from training.run.finish import card, final_metrics, require_finite, write_report
@@ -47,6 +48,7 @@ class TrainingRun:
 
     data: Dataset
     session: Session
+    result: TrainingResult
 
     def __init__(  # noqa: PLR0913 - everything that decides a run, in one place
         self,
@@ -99,6 +101,8 @@ class TrainingRun:
             DataError: the data are wrong, with all findings.
             ConfigError: this is not the run that was named.
         """
+        if hasattr(self, "data"):
+            return dict(self.data.description)
         self.data = self._manager.get_data()
         identity = self.config.identity() | {"callbacks": self._callbacks.identity()}
         self.identity = Identity(identity, self.data.fingerprint, self._slot, self._parent)
@@ -108,6 +112,16 @@ class TrainingRun:
         self.checkpoints = CheckpointManager(self.store, folder, self.config.checkpoints.keep)
         self._refuse_another_run()
         return dict(self.data.description)
+
+    def check(self) -> None:
+        """Everything that can be found wrong before the first epoch; nothing is written.
+
+        Raises:
+            InputError: with what is wrong and the way out.
+        """
+        check_evaluation(self.config.data, self.config.evaluation)
+        self.load_data()
+        ModelFactory(self._trusted).get_model(self.config.model, self._spec, self.config.training)
 
     def about(self) -> dict[str, Any]:
         """What this run is, in plain values: stored with it and with all that it makes."""
@@ -190,7 +204,7 @@ class TrainingRun:
         )
         last = self.checkpoints.refs()[0]
         state = session.state
-        result = TrainingResult(
+        self.result = result = TrainingResult(
             run_id=self.run_id,
             status="completed",
             epochs_completed=state.epoch,
@@ -214,8 +228,10 @@ class TrainingRun:
         """The result of a run that was finished before."""
         outcome = self.record.outcome or {}
         now = {"status": "already-complete", "resumed_from": None, "redone_epochs": 0}
-        result = outcome["result"] | now | {"reason": self.start.reason}
-        return TrainingResult(**result, rows=stored_history(self.checkpoints, self.record))
+        known = outcome["result"] | now | {"reason": self.start.reason}
+        rows = stored_history(self.checkpoints, self.record)
+        self.result = TrainingResult(**known, rows=rows)
+        return self.result
 
     def _all_callbacks(self, given: CallbackList | Iterable[CallbackBase]) -> CallbackList:
         if isinstance(given, CallbackList):
@@ -225,29 +241,32 @@ class TrainingRun:
         return CallbackList([*built, self._keeper])
 
     def _new_session(self) -> Session:
-        config, data = self.config, self.data
-        training = config.training
-        spec = ModelSpec(
-            inputs=len(data.features),
-            outputs=data.outputs,
-            task=data.task,
-            dtype=config.data.dtype,
-            seed=training.seed,
-            epochs=training.epochs,
-            batches_per_epoch=count_batches(
-                len(data.train.x), training.batch_size, drop_last=training.drop_last
-            ),
-        )
+        config, data, spec = self.config, self.data, self._spec
         return Session(
             run_id=self.run_id,
-            config=training,
+            config=config.training,
             data=data,
             spec=spec,
-            model=ModelFactory(self._trusted).get_model(config.model, spec, training),
+            model=ModelFactory(self._trusted).get_model(config.model, spec, config.training),
             callbacks=self._callbacks,
             checkpoints=self.checkpoints,
             history=History(self.store, f"{self.record.folder}/history"),
             metadata=self.about(),
+        )
+
+    @property
+    def _spec(self) -> ModelSpec:
+        training = self.config.training
+        return ModelSpec(
+            inputs=len(self.data.features),
+            outputs=self.data.outputs,
+            task=self.data.task,
+            dtype=self.config.data.dtype,
+            seed=training.seed,
+            epochs=training.epochs,
+            batches_per_epoch=count_batches(
+                len(self.data.train.x), training.batch_size, drop_last=training.drop_last
+            ),
         )
 
     def _resumed_from(self) -> dict[str, int] | None:

@@ -148,6 +148,8 @@ class Session:
             StorageError: nothing was committed; may be called again.
             IntegrityError: this process does not hold what is to be committed.
         """
+        if self._staged is None and self._is_behind(ref):
+            return ref
         if self._staged is None or self._staged[0] != ref:
             raise IntegrityError(
                 f"the state after epoch {ref.epoch} is not in this process; run the epoch again"
@@ -215,6 +217,11 @@ class Session:
         row = self.history.row(epoch)
         stop = self.state.stop_reason if epoch == self.state.epoch else None
         return CheckpointRef("", epoch, 0, row["step"], row["digest"], row["metrics"], stop)
+
+    def _is_behind(self, ref: CheckpointRef) -> bool:
+        """Whether a committed checkpoint holds this epoch already, as it or in its history."""
+        known = self.history.first_epoch <= ref.epoch <= self.state.epoch
+        return known and self.history.row(ref.epoch)["digest"] == ref.digest
 
     def _row(self, digest: str, metrics: dict[str, float]) -> Row:
         row: Row = {

@@ -1,0 +1,1 @@
+"""The flows, and the `retrain` command over them."""

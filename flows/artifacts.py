@@ -1,0 +1,112 @@
+"""What the run's page in the UI shows: progress, the table of metrics, the loss curve.
+
+The keys stay the same from run to run of a model, so that the UI shows their history. Writing one
+costs 10 to 20 ms, so that they are written at most every few seconds, and at the end.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+from httpx import HTTPError
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.exceptions import PrefectException
+
+from training.evaluation import loss_curve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from training.checkpoints import Row
+    from training.run import TrainingResult, TrainingRun
+
+SECONDS_BETWEEN = 5.0
+TABLE_ROWS = 200
+
+logger = logging.getLogger(__name__)
+
+
+class Dashboard:
+    """The artifacts of one run. Their loss is a warning, never the end of a training."""
+
+    def __init__(self, run: TrainingRun) -> None:
+        """Show the progress so far."""
+        self._run = run
+        self._key = re.sub(r"[^a-z0-9]+", "-", run.config.name.lower()).strip("-")
+        self._shown_at = time.monotonic()
+        self._progress: UUID | None = None
+        self._try(self._begin)
+
+    def update(self, epoch: int) -> None:
+        """Show the progress after an epoch, now and then."""
+        if time.monotonic() - self._shown_at >= SECONDS_BETWEEN:
+            self._shown_at = time.monotonic()
+            self._try(lambda: self._show_progress(epoch))
+            self._try(lambda: self._show_history(list(self._run.session.history)))
+
+    def finish(self, result: TrainingResult) -> None:
+        """Show the whole."""
+        self._try(lambda: self._show_progress(self._run.config.training.epochs))
+        self._try(lambda: self._show_history(list(result.rows)))
+        self._try(self._show_report)
+
+    def _begin(self) -> None:
+        self._progress = create_progress_artifact(
+            progress=self._share(self._run.session.state.epoch),
+            key=f"{self._key}-progress",
+            description=f"Epochs of run {self._run.run_id}",
+            _sync=True,
+        )
+
+    def _show_progress(self, epoch: int) -> None:
+        if self._progress is not None:
+            update_progress_artifact(self._progress, progress=self._share(epoch), _sync=True)
+
+    def _show_history(self, rows: list[Row]) -> None:
+        create_table_artifact(
+            table=[_plain(row) for row in rows[-TABLE_ROWS:]],
+            key=f"{self._key}-metrics",
+            description=f"Metrics of run {self._run.run_id}, the last {TABLE_ROWS} epochs",
+            _sync=True,
+        )
+        create_markdown_artifact(
+            markdown=loss_curve(rows),
+            key=f"{self._key}-loss-curve",
+            description=f"Loss of run {self._run.run_id}",
+            _sync=True,
+        )
+
+    def _show_report(self) -> None:
+        report = self._run.store.read(f"{self._run.record.folder}/report", "report.md")
+        create_markdown_artifact(
+            markdown=report.decode(),
+            key=f"{self._key}-report",
+            description=f"Report of run {self._run.run_id}",
+            _sync=True,
+        )
+
+    def _share(self, epoch: int) -> float:
+        epochs = self._run.config.training.epochs
+        return 100.0 * epoch / epochs if epochs else 100.0
+
+    def _try(self, show: Callable[[], None]) -> None:
+        try:
+            show()
+        except (HTTPError, PrefectException) as error:
+            logger.warning("the UI did not get an artifact: %s", error)
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    """A row of the table: JSON has no NaN."""
+    numbers = {"epoch": row["epoch"], "step": row["step"], **row["metrics"]}
+    return {name: value if math.isfinite(value) else None for name, value in numbers.items()}

@@ -1,0 +1,8 @@
+"""`retrain`: a thin face over the flows.
+
+Nothing heavy is imported here: Prefect, pandas and the model libraries only where a command works.
+"""
+
+from flows.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,163 @@
+"""The commands, and what becomes of errors: exit codes and one or two lines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.options import (
+    DEFAULT_STORAGE,
+    AsJson,
+    Overrides,
+    ResumeMode,
+    Storage,
+    Trust,
+    trusted_modules,
+)
+from training.errors import InputError, RetrainError
+
+app = typer.Typer(
+    name="retrain",
+    help="Train, retrain and register models; interrupted runs go on exactly where they stood.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+models = typer.Typer(name="models", help="The registry.", no_args_is_help=True)
+app.add_typer(models)
+
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.")]
+RunId = Annotated[str, typer.Argument(metavar="RUN_ID")]
+
+
+@app.command()
+def run(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    resume: Annotated[
+        ResumeMode, typer.Option(help="Go on with an interrupted run of this configuration.")
+    ] = ResumeMode.AUTO,
+    slot: Annotated[
+        str | None, typer.Option(help="A name that sets this run apart from an equal one.")
+    ] = None,
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: AsJson = False,  # noqa: FBT002 - a command-line flag
+) -> None:
+    """Train a model and register it; the same command again resumes, or does nothing."""
+    from flows.cli.execute import Job, execute
+    from training.config.load import load_config
+
+    job = Job(load_config(config, overrides or ()), storage, resume=resume.value, slot=slot)
+    execute(job, as_json=as_json)
+
+
+@app.command()
+def resume(
+    run_id: RunId,
+    trust: Trust = None,
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: AsJson = False,  # noqa: FBT002 - a command-line flag
+) -> None:
+    """Continue a run that stopped, with the configuration that it began with."""
+    from flows.cli.execute import execute, stored_job
+
+    execute(stored_job(run_id, storage, trusted_modules(trust)), as_json=as_json)
+
+
+@app.command()
+def validate(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    storage: Storage = DEFAULT_STORAGE,
+) -> None:
+    """Check configuration and data, print the resolved configuration; writes nothing."""
+    from flows.cli.look import print_validated
+    from training.config.load import load_config
+
+    print_validated(load_config(config, overrides or ()), storage)
+
+
+@app.command()
+def runs(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None:  # noqa: FBT002 - a command-line flag
+    """What ran, how far, how it ended."""
+    from flows.cli.look import print_runs
+
+    print_runs(storage, as_json=as_json)
+
+
+@app.command()
+def show(run_id: RunId, storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None:  # noqa: FBT002 - a command-line flag
+    """One run: its attempts, its history, its model."""
+    from flows.cli.look import print_run
+
+    print_run(run_id, storage, as_json=as_json)
+
+
+@app.command()
+def verify(
+    what: Annotated[
+        str | None, typer.Argument(metavar="[RUN_ID | NAME:VERSION]", help="Default: everything.")
+    ] = None,
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: AsJson = False,  # noqa: FBT002 - a command-line flag
+) -> None:
+    """Check every byte of checkpoints and registered models against their manifests."""
+    from flows.cli.look import print_verification
+
+    print_verification(what, storage, as_json=as_json)
+
+
+@app.command()
+def schema() -> None:
+    """The JSON schema of a configuration, for editors."""
+    from training.config import RunConfig
+
+    typer.echo(json.dumps(RunConfig.model_json_schema(), indent=2))
+
+
+@models.command("list")
+def list_models(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None:  # noqa: FBT002 - a command-line flag
+    """Registered models and their newest versions."""
+    from flows.cli.look import print_models
+
+    print_models(storage, as_json=as_json)
+
+
+@models.command("show")
+def show_model(
+    reference: Annotated[str, typer.Argument(metavar="NAME[:VERSION]")],
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: AsJson = False,  # noqa: FBT002 - a command-line flag
+) -> None:
+    """One version: metrics, origin, configuration."""
+    from flows.cli.look import print_model
+
+    print_model(reference, storage, as_json=as_json)
+
+
+def main() -> None:
+    """Run the command; the exit code says how it went.
+
+    0 done; 1 the run failed; 2 the input is wrong and nothing was written; 130 and 143 interrupted.
+    """
+    # Classes of the user's own are looked for where the command is called.
+    sys.path.insert(0, str(Path.cwd()))
+    logging.captureWarnings(capture=True)
+    try:
+        app()
+    except RetrainError as error:
+        _say(str(error))
+        sys.exit(2 if isinstance(error, InputError) else 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _say(*lines: Any) -> None:  # noqa: ANN401 - whatever can be printed
+    for line in lines:
+        typer.echo(f"retrain: {line}", err=True)

@@ -1,0 +1,197 @@
+"""`retrain run` and `retrain resume`: the flow `train`, in this process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from flows.cli.progress import Screen
+from flows.settings import prepare
+from training.errors import InputError, RetrainError
+from training.run import RunRecord, TrainingRun
+from training.run.start import decide
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from training.config import RunConfig
+    from training.run import Resume, TrainingResult
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be run."""
+
+    config: RunConfig
+    storage: str
+    resume: Resume = "auto"
+    slot: str | None = None
+    parent: str | None = None
+    expect: str | None = None
+    trusted: frozenset[str] | None = None
+
+
+def stored_job(run_id: str, storage: str, trusted: frozenset[str]) -> Job:
+    """A run as it began, from its record in the storage.
+
+    Raises:
+        NotFoundError: there is no such run.
+        ConfigError: its configuration is not one of this version of the project.
+    """
+    from training.artifacts import ArtifactStore
+    from training.config.load import parse_config
+
+    about = RunRecord(ArtifactStore(storage), run_id).about()
+    return Job(
+        config=parse_config(about["config"], f"run {run_id}"),
+        storage=storage,
+        slot=about["identity"]["slot"],
+        parent=about["parent"],
+        expect=run_id,
+        trusted=trusted,
+    )
+
+
+def execute(job: Job, *, as_json: bool) -> None:
+    """Train, with everything that a person watching wants to see; ends the process on failure.
+
+    A run that is finished is found out before Prefect is imported or a server started.
+    """
+    run = TrainingRun(
+        job.config,
+        job.storage,
+        slot=job.slot,
+        parent=job.parent,
+        expect=job.expect,
+        resume=job.resume,
+        trusted=job.trusted,
+    )
+    run.check()
+    start = decide(run, job.resume)
+    if start.is_complete:
+        run.start = start
+        _print_result(run.completed(), as_json=as_json)
+        return
+    try:
+        with Screen(run) as screen:
+            result = _train(run, job, screen)
+    except BaseException as error:
+        _explain_end(run, error, as_json=as_json)
+        raise
+    _print_result(result, as_json=as_json)
+
+
+def _train(run: TrainingRun, job: Job, screen: Screen) -> TrainingResult:
+    prepare()
+    with _server(screen):
+        from flows.train import PREPARED, train
+
+        token = PREPARED.set(run)
+        try:
+            train(job.config, job.storage, job.resume, job.expect, job.slot)
+        finally:
+            PREPARED.reset(token)
+    return run.result
+
+
+@contextmanager
+def _server(screen: Screen) -> Iterator[None]:
+    """The server that is configured, or a temporary one."""
+    url = _configured_server()
+    if url is not None:
+        _require_answer(url)
+        yield
+        return
+    from flows.temporary_server import temporary_server
+
+    screen.say("starting Prefect's temporary server (up to a minute the first time) …")
+    with temporary_server(screen.waiting) as url:
+        os.environ["PREFECT_API_URL"] = url
+        try:
+            yield
+        finally:
+            os.environ.pop("PREFECT_API_URL", None)
+
+
+def _configured_server() -> str | None:
+    if "PREFECT_API_URL" in os.environ:
+        return os.environ["PREFECT_API_URL"]
+    from prefect.settings import get_current_settings
+
+    return get_current_settings().api.url
+
+
+def _require_answer(url: str) -> None:
+    from urllib.error import URLError
+    from urllib.request import urlopen
+
+    try:
+        with urlopen(f"{url.rstrip('/')}/health", timeout=10):  # noqa: S310 - the user's own setting
+            return
+    except (URLError, OSError, ValueError) as error:
+        raise RetrainError(
+            f"the Prefect server at PREFECT_API_URL = {url} does not answer ({error}); start it "
+            "with `prefect server start`, or unset PREFECT_API_URL to use a temporary one"
+        ) from None
+
+
+def _explain_end(run: TrainingRun, error: BaseException, *, as_json: bool) -> None:
+    """Say how to go on; exit with the code of the signal where it was one."""
+    if isinstance(error, InputError):
+        return
+    number = _signal_of(error)
+    status = "interrupted" if number else "failed"
+    reason = f"{status} by {signal.Signals(number).name}" if number else str(error)
+    if as_json:
+        typer.echo(json.dumps({"run_id": run.run_id, "status": status, "reason": reason}))
+    if not isinstance(error, RetrainError):
+        typer.echo(f"retrain: {reason or type(error).__name__}", err=True)
+    command = f"retrain resume {run.run_id} --storage {run.store.url}"
+    typer.echo(f"continue with: {command}", err=True)
+    if number:
+        sys.exit(128 + number)
+    if not isinstance(error, RetrainError):
+        sys.exit(1)
+
+
+def _signal_of(error: BaseException) -> int | None:
+    if isinstance(error, KeyboardInterrupt):
+        return int(signal.SIGINT)
+    kind = type(error).__name__
+    return int(signal.SIGTERM) if kind == "TerminationSignal" else None
+
+
+def _print_result(result: TrainingResult, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(result.to_json()))
+        return
+    for line in _lines(result):
+        typer.echo(line)
+
+
+def _lines(result: TrainingResult) -> list[str]:
+    def row(name: str, value: Any) -> str:  # noqa: ANN401 - whatever can be printed
+        return f"{name:<12}{value}"
+
+    best = f", best {result.best_epoch}" if result.best_epoch else ""
+    early = f" ({result.stop_reason})" if result.stopped_early else ""
+    width = max((len(name) for name in result.metrics), default=0)
+    return [
+        row("run", f"{result.run_id}  {result.status}"),
+        row("", result.reason),
+        row("epochs", f"{result.epochs_completed}{best}{early}"),
+        *(
+            row("metrics" if number == 0 else "", f"{name:<{width}}  {value:.6g}")
+            for number, (name, value) in enumerate(result.metrics.items())
+        ),
+        row("checkpoint", result.checkpoint["uri"]),
+        row("model", f"{result.model['name']}:{result.model['version']}"),
+        row("digest", result.model["digest"]),
+    ]

@@ -1,0 +1,48 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+Storage = Annotated[
+    str,
+    typer.Option(
+        envvar="RETRAIN_STORAGE",
+        metavar="URL",
+        help="Folder or URL of runs, checkpoints, results and registry.",
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key: training.epochs=3."),
+]
+Trust = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trust",
+        metavar="MODULE",
+        help="Allow classes of this module that a stored configuration names.",
+    ),
+]
+DEFAULT_STORAGE = "./artifacts"
+
+
+class ResumeMode(StrEnum):
+    """Whether an interrupted run goes on."""
+
+    AUTO = "auto"
+    NEVER = "never"
+    MUST = "must"
+
+
+def trusted_modules(given: list[str] | None) -> frozenset[str]:
+    """From `--trust` and RETRAIN_TRUSTED_MODULES (comma-separated)."""
+    listed = os.environ.get("RETRAIN_TRUSTED_MODULES", "").split(",")
+    return frozenset(name.strip() for name in [*listed, *(given or [])] if name.strip())

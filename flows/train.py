@@ -1,0 +1,120 @@
+"""The flow `train`: data → model → epochs → evaluation → registry.
+
+Importing this imports Prefect; `flows.cli` does so only when a flow is to run.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Literal
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from flows.artifacts import Dashboard
+from tasks.policies import Policies
+from tasks.training import (
+    create_model,
+    evaluate_model,
+    load_data,
+    register_model,
+    save_checkpoint,
+    train_epoch,
+)
+from training.engine import TrainingEngine
+from training.run import TrainingRun
+from training.state import CheckpointRef
+
+if TYPE_CHECKING:
+    from training.config import RunConfig
+    from training.run import Session, TrainingResult
+
+PREPARED: ContextVar[TrainingRun | None] = ContextVar("PREPARED", default=None)
+"""A run whose data the calling process has loaded and checked already, and its listeners.
+
+Parameters of a flow are JSON; this is what cannot be. A flow that finds nothing here (a worker,
+a retry, another machine) puts the run together itself."""
+
+
+def _name() -> str:
+    parameters = flow_run.parameters
+    config = parameters["config"]
+    name = config["name"] if isinstance(config, dict) else config.name
+    return f"train {name}"
+
+
+@flow(name="train", flow_run_name=_name, persist_result=False, log_prints=False)
+def train(
+    config: RunConfig,
+    storage: str = "./artifacts",
+    resume: Literal["auto", "never", "must"] = "auto",
+    run_id: str | None = None,
+    slot: str | None = None,
+) -> dict[str, Any]:
+    """Train a model and register it; an interrupted run goes on where it stood.
+
+    Args:
+        config: what is trained, on what, and how.
+        storage: where runs, checkpoints, results and the registry are: a folder or a URL.
+        resume: go on where there is something to go on from, never, or necessarily.
+        run_id: the run that this is to be; with another configuration or other data it is refused.
+        slot: what sets this run apart from another of the same configuration and data.
+
+    Returns:
+        What `retrain run --json` prints.
+    """
+    run = PREPARED.get() or TrainingRun(config, storage, resume=resume, expect=run_id, slot=slot)
+    load_data.with_options(cache_policy=None)(run)
+    with run.held() as start:
+        result = run.completed() if start.is_complete else train_model(run)
+    return result.to_json()
+
+
+def train_model(run: TrainingRun) -> TrainingResult:
+    """The chain after the data, as tasks; within a flow, with the run held."""
+    policies = Policies.of(run.config.execution, run.store.url, run.run_id)
+    once = policies.once()
+    create_model.with_options(**once)(run)
+    dashboard = Dashboard(run)
+    with run.watching():
+        train_epochs(run.session, policies, dashboard)
+    metrics = evaluate_model.with_options(**once)(run)
+    result = register_model.with_options(**once)(run, metrics)
+    dashboard.finish(result)
+    return result
+
+
+def train_epochs(session: Session, policies: Policies, dashboard: Dashboard) -> None:
+    """Each epoch a task, each checkpoint a task.
+
+    Up to the epoch that the session was restored to, kept results are shown (Cached) when they
+    agree with the history in the newest checkpoint; after it nothing kept is believed.
+    """
+    engine = TrainingEngine()
+    epoch, restored = session.history.first_epoch - 1, session.state.epoch
+    while epoch < restored or not session.done:
+        limit = restored if epoch < restored else session.config.epochs
+        until = min(epoch + policies.execution.epochs_per_task, limit)
+        staged = _train(engine, session, until, policies, believe=until <= restored)
+        is_last = session.done and staged.epoch == session.state.epoch
+        if staged.save or is_last:
+            _save(session, staged, policies, believe=until <= restored)
+        epoch = staged.epoch
+        dashboard.update(epoch)
+
+
+def _train(
+    engine: TrainingEngine, session: Session, epoch: int, policies: Policies, *, believe: bool
+) -> CheckpointRef:
+    timeout = policies.epoch_timeout()
+    options = policies.remembered(believe=believe, timeout=timeout)
+    staged = CheckpointRef(**train_epoch.with_options(**options)(engine, session, epoch))
+    if believe and staged.digest != session.history.row(epoch)["digest"]:
+        options = policies.remembered(believe=False, timeout=timeout)
+        staged = CheckpointRef(**train_epoch.with_options(**options)(engine, session, epoch))
+    return staged
+
+
+def _save(session: Session, staged: CheckpointRef, policies: Policies, *, believe: bool) -> None:
+    options = policies.remembered(believe=believe)
+    save_checkpoint.with_options(**options)(session, staged.epoch, staged.to_json())

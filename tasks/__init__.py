@@ -1,0 +1,1 @@
+"""One Prefect task per step of the chain: names, retries and results; no logic of their own."""
