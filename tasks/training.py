@@ -40,7 +40,7 @@ def train_epoch(engine: TrainingEngine, session: Session, epoch: int) -> Any:  #
 
 
 @task(name="save-checkpoint", task_run_name="save-checkpoint {epoch}")
-def save_checkpoint(session: Session, epoch: int, staged: dict[str, Any]) -> dict[str, Any]:
+def save_checkpoint(session: Session, epoch: int, staged: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - the epoch names the task and keys its result
     """Make the staged state durable; a reference to the committed checkpoint."""
     return session.commit(CheckpointRef(**staged)).to_json()
 
