@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
 
 from training.errors import MetricError, did_you_mean
 
@@ -30,13 +29,12 @@ def number(name: str, value: object) -> float:
     Raises:
         MetricError: not a number.
     """
-    if isinstance(value, float | int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, str | bytes | bool | np.bool_) and getattr(value, "size", 1) == 1:
-        try:
-            return float(value)  # type: ignore[arg-type] # whatever says that it is a number
-        except (TypeError, ValueError):
-            pass  # the error below says more
+    plain = value
+    if hasattr(value, "item"):  # NumPy's and torch's scalars, and arrays of one element
+        with suppress(ValueError, RuntimeError):  # of several elements: the error below says it
+            plain = value.item()
+    if isinstance(plain, float | int) and not isinstance(plain, bool):
+        return float(plain)
     raise MetricError(
         f"metric {name!r} is {value!r} ({type(value).__name__}); expected a number: return a float "
         "or a NumPy scalar, and leave out a metric that was not measured"
