@@ -247,14 +247,14 @@ class TrainingEngine:
     ) -> CheckpointRef:
         state, control = session.state, session.control
         state.epoch, state.batch, state.sums = state.epoch + 1, 0, MetricSums()
-        state.note_best(session.monitor, metrics)
         fire(session.callbacks.on_epoch_end, _epoch_record(session, metrics, started, done=0))
+        state.note_best(session.monitor, metrics)
         state.stop_reason = state.stop_reason or control.stop_reason
         return session.stage(control.take_save(), metrics)
 
 
 def _epoch_record(
-    session: Session, metrics: Mapping[str, float], started: float, done: int = 1
+    session: Session, metrics: dict[str, float], started: float, done: int = 1
 ) -> EpochRecord:
     """A record of the running epoch, or with `done=0` of the one just done."""
     return EpochRecord(
@@ -264,7 +264,7 @@ def _epoch_record(
         step=session.state.step,
         model=session.model,
         control=session.control,
-        metrics=metrics,
+        measured=metrics,
         seconds=perf_counter() - started,
     )
 

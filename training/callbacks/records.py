@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from training.errors import MetricError
+from training.metrics import number
 
 if TYPE_CHECKING:
     from training.models import Model
@@ -61,13 +65,29 @@ class EpochRecord(Record):
     """Of `on_epoch_begin`, `on_epoch_end`, `on_validation_begin` and `on_validation_end`.
 
     Attributes:
-        metrics: means over the epoch, those of validation with `val_` before their names; empty
-            at the begin, and without those not measured.
         seconds: what the epoch took so far; no part of any saved state.
     """
 
-    metrics: Metrics = field(default_factory=dict)
     seconds: float = 0.0
+    measured: dict[str, float] = field(default_factory=dict, repr=False)
+
+    @property
+    def metrics(self) -> Metrics:
+        """Means over the epoch, those of validation with `val_` before their names.
+
+        Empty at the begin, and without those not measured.
+        """
+        return MappingProxyType(self.measured)
+
+    def log(self, name: str, value: float) -> None:
+        """Add a metric of one's own: to the history, and for the callbacks called after this one.
+
+        Raises:
+            MetricError: the value is not a number, or the name is taken.
+        """
+        if name in self.measured:
+            raise MetricError(f"the metric {name!r} is measured already; log it under another name")
+        self.measured[name] = number(name, value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
