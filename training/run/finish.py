@@ -47,7 +47,9 @@ def final_metrics(session: Session, run: TrainingRun) -> dict[str, float]:
     epochs = (session.state.epoch, session.callbacks.best_epoch)
     first = session.history.first_epoch
     rows = [session.history.row(epoch) for epoch in epochs if epoch and epoch >= first]
-    trained = next((row["metrics"] for row in rows if row["digest"] == digest), {})
+    trained: dict[str, float] = next(
+        (row["metrics"] for row in rows if row["digest"] == digest), {}
+    )
     kept = {name: value for name, value in trained.items() if not name.startswith("val_")}
     return kept | evaluate(session.model, session.data, run.config.evaluation)
 

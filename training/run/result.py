@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from training.checkpoints import Row
 
+_COLUMNS = ("epoch", "step", "digest", "learning_rate")
+
 Status = Literal["completed", "already-complete", "failed", "interrupted"]
 
 
@@ -63,5 +65,6 @@ def history_frame(rows: tuple[Row, ...]) -> pd.DataFrame:
     import pandas as pd
 
     flat = [{**row, **row["metrics"]} for row in rows]
-    frame = pd.DataFrame(flat, columns=None if flat else ["epoch", "step", "digest"])
-    return frame.drop(columns="metrics", errors="ignore").set_index("epoch")
+    metrics = sorted({name for row in rows for name in row["metrics"]})
+    known = [name for name in _COLUMNS if not flat or name in flat[0]]
+    return pd.DataFrame(flat, columns=[*known, *metrics]).set_index("epoch")

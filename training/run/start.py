@@ -82,7 +82,7 @@ def differences_of(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 def _is_registered(run: TrainingRun, model: dict[str, Any]) -> bool:
     reference = ModelReference(model["name"], model["version"])
     try:
-        return run.registry.get(reference).digest == model["digest"]
+        return run.registry.get(reference).digest == str(model["digest"])
     except NotFoundError:
         return False
 

@@ -1,0 +1,256 @@
+"""The flow on a real Prefect server: names, results, retries, what is cached and what is not."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from training.artifacts import ArtifactStore
+from training.config.load import parse_config
+from training.errors import DataError
+from training.registry import ModelRegistry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from prefect.client.schemas.objects import FlowRun, TaskRun
+
+    from training.config import RunConfig
+
+    Flow = Callable[..., dict[str, Any]]
+
+FAILING = """
+from training.callbacks import CallbackBase
+class Fail(CallbackBase):
+    def __init__(self, marker, epoch, batch=1):
+        self.marker, self.at = marker, (epoch, batch)
+    def identity(self):
+        return None
+    def on_batch_end(self, record):
+        import os
+        if (record.epoch, record.batch) == self.at and not os.path.exists(self.marker):
+            open(self.marker, "w").close()
+            raise OSError("on purpose")
+"""
+
+
+@pytest.fixture
+def flow(server: str, tmp_path: Path) -> Flow:
+    """Run the flow on the sample, in this process."""
+    from flows.train import train
+
+    def run(config: RunConfig | None = None, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - the flow's own
+        storage = parameters.pop("storage", str(tmp_path / "storage"))
+        return train(config or _config(), storage, **parameters)
+
+    return run
+
+
+@pytest.fixture
+def failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RunConfig]:
+    """A configuration whose callback fails once, at a batch of an epoch."""
+    (tmp_path / "failing_callbacks.py").write_text(FAILING)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def make(epoch: int, retries: int = 0, **sections: Any) -> RunConfig:  # noqa: ANN401 - sections
+        callback = {
+            "type": "failing_callbacks:Fail",
+            "marker": str(tmp_path / "failed"),
+            "epoch": epoch,
+        }
+        execution = {"retries": retries, "retry_delay_seconds": 0}
+        return _config(callbacks=[callback], execution=execution, **sections)
+
+    return make
+
+
+def _config(**sections: Any) -> RunConfig:  # noqa: ANN401 - sections of a configuration
+    plain = {
+        "name": "sample",
+        "training": {"epochs": 4, "batch_size": 256},
+        "model": {"type": "mlp", "hidden": [8]},
+    }
+    return parse_config(plain | sections)
+
+
+def _newest_flow_run() -> FlowRun:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=1)
+    return runs[0]
+
+
+def _task_runs(flow_run: FlowRun) -> dict[str, TaskRun]:
+    """By name, as soon as the server has recorded them all; it does so with a delay."""
+    import time
+
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    chosen = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id]))
+    for _ in range(100):
+        with get_client(sync_client=True) as client:
+            found = client.read_task_runs(flow_run_filter=chosen)
+        by_name = {item.name.rsplit("-", 1)[0] if "-model-" in item.name else item.name: item for item in found}
+        final = all(item.state and item.state.is_final() for item in found)
+        if final and any(name.startswith(("register", "load")) for name in by_name):
+            return by_name
+        time.sleep(0.1)
+    raise AssertionError(f"the server did not record the task runs: {sorted(by_name)}")
+
+
+def _states(flow_run: FlowRun) -> dict[str, str]:
+    return {
+        name: item.state.name
+        for name, item in _task_runs(flow_run).items()
+        if item.state and name.startswith(("train-epoch", "save-checkpoint"))
+    }
+
+
+def test_the_chain_is_readable_in_the_ui(flow: Flow) -> None:
+    result = flow()
+    run = _newest_flow_run()
+    assert run.name == "train sample"
+    assert result["status"] == "completed"
+    tasks = _task_runs(run)
+    for epoch in (1, 2, 3, 4):
+        assert f"train-epoch {epoch}" in tasks
+        assert f"save-checkpoint {epoch}" in tasks
+    message = tasks["train-epoch 4"].state
+    assert message is not None
+    assert "val_loss" in str(message.message)
+
+
+def test_the_flow_and_plain_python_give_the_same_model(flow: Flow, tmp_path: Path) -> None:
+    from training.engine import TrainingEngine
+
+    config = _config()
+    plain = TrainingEngine(tmp_path / "plain", name="sample").train(
+        config.model, config.data, config.training
+    )
+    assert flow()["model"]["digest"] == plain.model["digest"]
+
+
+def test_epochs_in_one_task_give_the_same_model(flow: Flow, tmp_path: Path) -> None:
+    one = flow()
+    grouped = flow(_config(execution={"epochs_per_task": 3}), storage=str(tmp_path / "grouped"))
+    assert grouped["model"]["digest"] == one["model"]["digest"]
+    names = set(_task_runs(_newest_flow_run()))
+    assert {"train-epoch 3", "train-epoch 4"} <= names
+    assert "train-epoch 1" not in names
+
+
+def test_a_failed_epoch_is_retried_from_its_checkpoint(
+    flow: Flow, failing: Callable[..., RunConfig], tmp_path: Path
+) -> None:
+    result = flow(failing(epoch=3, retries=1))
+    whole = flow(storage=str(tmp_path / "whole"))
+    assert result["model"]["digest"] == whole["model"]["digest"]
+
+
+def test_a_second_flow_run_shows_finished_epochs_as_cached(
+    flow: Flow, failing: Callable[..., RunConfig], tmp_path: Path
+) -> None:
+    whole = flow(storage=str(tmp_path / "whole"))
+    config = failing(epoch=3)
+    with pytest.raises(Exception, match="on purpose"):
+        flow(config)
+    result = flow(config)
+    assert result["resumed_from"] == {"epoch": 2, "batch": 0}
+    assert result["model"]["digest"] == whole["model"]["digest"]
+    states = _states(_newest_flow_run())
+    assert [states[f"train-epoch {epoch}"] for epoch in (1, 2, 3, 4)] == [
+        "Cached",
+        "Cached",
+        "Completed",
+        "Completed",
+    ]
+    assert states["save-checkpoint 2"] == "Cached"
+
+
+def test_without_its_results_a_run_trains_no_epoch_again(
+    flow: Flow, failing: Callable[..., RunConfig], tmp_path: Path
+) -> None:
+    import shutil
+
+    config = failing(epoch=3)
+    with pytest.raises(Exception, match="on purpose"):
+        flow(config)
+    shutil.rmtree(tmp_path / "storage/results")
+    result = flow(config)
+    assert result["resumed_from"] == {"epoch": 2, "batch": 0}
+    assert result["model"]["digest"] == flow(storage=str(tmp_path / "whole"))["model"]["digest"]
+
+
+def test_a_result_whose_checkpoint_is_gone_is_not_believed(
+    flow: Flow, failing: Callable[..., RunConfig], tmp_path: Path
+) -> None:
+    import shutil
+
+    config = failing(epoch=3)
+    with pytest.raises(Exception, match="on purpose"):
+        flow(config)
+    for item in (tmp_path / "storage").glob("runs/*/checkpoints/00000002-*"):
+        shutil.rmtree(item)
+    result = flow(config)
+    assert result["resumed_from"] == {"epoch": 1, "batch": 0}
+    assert result["model"]["digest"] == flow(storage=str(tmp_path / "whole"))["model"]["digest"]
+    assert _states(_newest_flow_run())["train-epoch 2"] == "Completed"
+
+
+def test_results_are_plain_json_and_a_record_that_names_pickle_is_not_obeyed(
+    flow: Flow, failing: Callable[..., RunConfig], tmp_path: Path
+) -> None:
+    """A record is put together by us when it is read: what a file says of serializers is gone."""
+    config = failing(epoch=3)
+    with pytest.raises(Exception, match="on purpose"):
+        flow(config)
+    from tasks.results import ResultStorage
+
+    block = ResultStorage(storage=str(tmp_path / "storage"))
+    store = ArtifactStore(str(tmp_path / "storage"))
+    run = store.children("results")[0]
+    for name in store.children(f"results/{run}"):
+        body = store.document(f"results/{run}/{name}")
+        body["metadata"]["serializer"] = {"type": "pickle"}
+        store.replace(f"results/{run}/{name}", body)
+        record = json.loads(block.read_path(f"{run}/{name.removesuffix('.json')}"))
+        assert record["metadata"]["serializer"]["type"] == "json"
+        assert record["metadata"]["serializer"]["object_decoder"] is None
+    assert flow(config)["status"] == "completed"
+
+
+def test_wrong_data_is_not_tried_again(flow: Flow, tmp_path: Path) -> None:
+    config = _config(data={"source": {"type": "csv", "path": str(tmp_path / "none.csv")}})
+    with pytest.raises(DataError, match=r"none\.csv"):
+        flow(config)
+    (load,) = (item for name, item in _task_runs(_newest_flow_run()).items() if "load" in name)
+    assert load.run_count == 1
+    assert not (tmp_path / "storage").exists()
+
+
+def test_one_version_for_one_run(flow: Flow, tmp_path: Path) -> None:
+    first = flow()
+    again = flow()
+    assert (again["status"], again["model"]) == ("already-complete", first["model"])
+    assert ModelRegistry(ArtifactStore(tmp_path / "storage")).numbers("sample") == [1]
+
+
+def test_the_page_of_the_run_has_progress_table_curve_and_report(flow: Flow) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+    flow()
+    run = _newest_flow_run()
+    chosen = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
+    with get_client(sync_client=True) as client:
+        found = {item.key: item for item in client.read_artifacts(artifact_filter=chosen)}
+    assert set(found) == {f"sample-{kind}" for kind in ("progress", "metrics", "loss-curve", "report")}
+    assert found["sample-progress"].data == 100.0
+    assert len(json.loads(str(found["sample-metrics"].data))) == 4
+    assert "xychart-beta" in str(found["sample-loss-curve"].data)

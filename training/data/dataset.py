@@ -1,0 +1,57 @@
+"""What a model is trained on: parts as arrays, and how they came about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from training.data.pipeline import FeaturePipeline
+    from training.types import Array, TaskKind
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows that belong together.
+
+    Attributes:
+        x: inputs, shape (rows, features), C-contiguous.
+        y: targets, shape (rows,).
+        times: timestamps, shape (rows,); None where rows have no time.
+        forward_returns: simple return from each bar to the next, float64; None where the target is
+            no price.
+    """
+
+    x: Array
+    y: Array
+    times: Array | None = None
+    forward_returns: Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Three parts in order of time, none of which knows anything of a later one.
+
+    Attributes:
+        train: what the model learns from, and the scaler.
+        validation: measured after each epoch.
+        test: measured once, at the end.
+        features: names of the columns of `x`.
+        task: what the targets are.
+        outputs: number of outputs.
+        fingerprint: of the table that was loaded.
+        pipeline: features and scaling, as fitted.
+        bars_per_year: rows a year, from the timestamps; None without.
+        description: plain values for a person.
+    """
+
+    train: Part
+    validation: Part
+    test: Part
+    features: tuple[str, ...]
+    task: TaskKind
+    outputs: int
+    fingerprint: str
+    pipeline: FeaturePipeline
+    bars_per_year: float | None = None
+    description: dict[str, Any] = field(default_factory=dict)
