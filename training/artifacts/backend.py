@@ -1,0 +1,144 @@
+"""What the store needs of a place to keep things, and how files are digested on the way."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from blake3 import blake3
+
+from training.artifacts.manifest import ALGORITHM, FileEntry
+from training.artifacts.tensors import Encoded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+
+Content: TypeAlias = "Encoded | bytes | bytearray | memoryview"
+Parts: TypeAlias = "tuple[str, ...]"
+
+_ASIDE = 4 * 2**20
+"""From this size on, a file is digested in a second thread while the first one writes."""
+
+
+class Stage(Protocol):
+    """Files that nobody sees yet."""
+
+    data: str
+    """For the manifest: where the files will lie; empty: beside it."""
+
+    def add(self, path: str, content: Content) -> FileEntry:
+        """Write a file to the end, durably; digest it on the way."""
+        ...
+
+    def publish(self, path: str, manifest: bytes) -> None:
+        """Make all files visible at once, durably, and the manifest last.
+
+        Raises:
+            ExistsError: the path is taken; another one can be tried.
+        """
+        ...
+
+
+class Reader(Protocol):
+    """An open file."""
+
+    size: int
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Read some bytes; returns how many, 0 at the end."""
+        ...
+
+
+class Backend(Protocol):
+    """A local disk, or objects. Paths are checked before they come here.
+
+    Every method raises StorageError when the storage refuses or fails.
+    """
+
+    def stage(self) -> AbstractContextManager[Stage]:
+        """Begin a commit; what is not published at the end is thrown away."""
+        ...
+
+    def create(self, path: str, data: bytes) -> None:
+        """Write a small file whole and durably; ExistsError if the path is taken."""
+        ...
+
+    def replace(self, path: str, data: bytes, *, durable: bool) -> None:
+        """Write a small file whole, over one that may be there."""
+        ...
+
+    def reader(self, path: str) -> AbstractContextManager[Reader]:
+        """Open a file; NotFoundError if there is none."""
+        ...
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or a directory."""
+        ...
+
+    def children(self, path: str) -> list[str]:
+        """Names of what lies in a directory, sorted; none when there is no such directory."""
+        ...
+
+    def walk(self, path: str) -> Iterator[tuple[str, bool]]:
+        """Every path at or below this one, and whether it is a regular file.
+
+        Directories are not told, hidden names are not entered.
+        """
+        ...
+
+    def remove(self, path: str, *, durable: bool) -> None:
+        """Take a file or directory away at once, then delete it; nothing happens if it is gone."""
+        ...
+
+    def quarantine(self, path: str) -> str:
+        """Move a file or directory aside; returns where. NotFoundError if there is none."""
+        ...
+
+    def sweep(self) -> list[str]:
+        """Delete what dead processes left; returns what."""
+        ...
+
+    def lock(self, path: str) -> AbstractContextManager[None]:
+        """Keep other processes out; BusyError if one is in."""
+        ...
+
+
+def size_of(content: Content) -> int:
+    """Bytes that a file will have."""
+    return content.nbytes if isinstance(content, (Encoded, memoryview)) else len(content)
+
+
+def buffers_of(content: Content) -> Iterator[memoryview]:
+    """The bytes of a file, piece by piece."""
+    pieces = content.buffers() if isinstance(content, Encoded) else [content]
+    return (memoryview(piece).cast("B") for piece in pieces)
+
+
+def entry_of(path: str, content: Content, write: Callable[[], None]) -> FileEntry:
+    """Write a file and digest it, at the same time where that is worth a thread.
+
+    Args:
+        path: of the file in its commit.
+        content: its bytes.
+        write: writes them.
+    """
+    size = size_of(content)
+    if size < _ASIDE:
+        write()
+        digest = _digest(content)
+    else:
+        with ThreadPoolExecutor(1, "digest") as aside:
+            digesting = aside.submit(_digest, content)
+            write()
+            digest = digesting.result()
+    file_format = "safetensors" if isinstance(content, Encoded) else "bytes"
+    return FileEntry(path, size, ALGORITHM, digest, file_format)
+
+
+def _digest(content: Content) -> str:
+    hasher = blake3()
+    for buffer in buffers_of(content):
+        hasher.update(buffer)
+    return str(hasher.hexdigest())

@@ -1,0 +1,264 @@
+"""The store on a local disk: files in directories, moved into place by one rename.
+
+Beside what the store shows, its root has::
+
+    .stage/BOOT-PID-RANDOM/   what a process is writing now: mode 0700, locked by that process
+    .trash/                   what is being deleted
+    .quarantine/              what was damaged
+    .locks/                   one file for each lock that is held
+
+A stage is private; the files in it get the modes that the process's umask says, and so have them
+when they are moved out of it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import stat
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from blake3 import blake3
+
+from training.artifacts import fs
+from training.artifacts.folders import Folders, delete, opened
+from training.artifacts.names import MANIFEST, is_name, taken
+from training.artifacts.stage import (
+    STAGE,
+    TRASH,
+    disk_stage,
+    exists,
+    move,
+    private_directory,
+    sweep_stages,
+    unique_name,
+    write_file,
+)
+from training.errors import BusyError, NotFoundError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from training.artifacts.backend import Parts
+    from training.artifacts.stage import DiskStage
+
+QUARANTINE = ".quarantine"
+LOCKS = ".locks"
+HIDDEN = {STAGE, TRASH, QUARANTINE, LOCKS}
+
+_DOCUMENT = "document"
+
+
+class DiskReader:
+    """An open file."""
+
+    def __init__(self, file: int, size: int) -> None:
+        """Read from an open file of that size."""
+        self._file = file
+        self.size = size
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Read some bytes; returns how many, 0 at the end."""
+        return fs.read(self._file, buffer)
+
+
+class Disk:
+    """A `Backend` in a local directory."""
+
+    def __init__(self, root: str) -> None:
+        """Keep everything below this absolute path; nothing is made before the first write."""
+        self._folders = Folders(root)
+
+    @contextmanager
+    def stage(self) -> Iterator[DiskStage]:
+        """Begin a commit; what is not published at the end is thrown away."""
+        with self._explained("write"), disk_stage(self._folders) as stage:
+            yield stage
+
+    def create(self, path: str, data: bytes) -> None:
+        """Write a small file whole and durably; ExistsError if the path is taken."""
+        *folder, name = path.split("/")
+        with self._explained(f"write {path}"), self._folders.make(tuple(folder)) as parent:
+            if exists(name, parent):
+                raise taken(path)
+            with private_directory(self._folders) as private:
+                write_file(_DOCUMENT, private, data)
+                move(_DOCUMENT, private, name, parent, path)
+
+    def replace(self, path: str, data: bytes, *, durable: bool) -> None:
+        """Write a small file whole, over one that may be there."""
+        *folder, name = path.split("/")
+        with (
+            self._explained(f"write {path}"),
+            self._folders.make(tuple(folder), durable=durable) as parent,
+            private_directory(self._folders) as private,
+        ):
+            write_file(_DOCUMENT, private, data, durable=durable)
+            fs.replace(_DOCUMENT, private, name, parent)
+            if durable:
+                fs.sync(parent)
+
+    @contextmanager
+    def reader(self, path: str) -> Iterator[DiskReader]:
+        """Open a file; NotFoundError if there is none."""
+        *folder, name = path.split("/")
+        with self._explained(f"read {path}"):
+            try:
+                with self._folders.open(tuple(folder)) as parent:
+                    file = fs.open_file(name, parent)
+            except FileNotFoundError:
+                raise NotFoundError(f"there is no {path} in {self._folders.root}") from None
+            with opened(file):
+                status = fs.status(file)
+                if not stat.S_ISREG(status.st_mode):
+                    raise NotFoundError(f"{path} in {self._folders.root} is no file")
+                yield DiskReader(file, status.st_size)
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or a directory."""
+        *folder, name = path.split("/")
+        with (
+            self._explained(f"look for {path}"),
+            suppress(FileNotFoundError),
+            self._folders.open(tuple(folder)) as parent,
+        ):
+            return exists(name, parent)
+        return False
+
+    def children(self, path: str) -> list[str]:
+        """Names of what lies in a directory, sorted; none when there is no such directory."""
+        parts = tuple(path.split("/")) if path else ()
+        with (
+            self._explained(f"list {path}"),
+            suppress(FileNotFoundError),
+            self._folders.open(parts) as directory,
+        ):
+            return [name for name in fs.names(directory) if _is_shown(name, directory)]
+        return []
+
+    def walk(self, path: str) -> Iterator[tuple[str, bool]]:
+        """Every path at or below this one, and whether it is a regular file."""
+        *folder, name = path.split("/") if path else [""]
+        with (
+            self._explained(f"list {path}"),
+            suppress(FileNotFoundError),
+            self._folders.open(tuple(folder)) as parent,
+        ):
+            names = [name] if name else [n for n in fs.names(parent) if n not in HIDDEN]
+            for child in names:
+                yield from _walk(path or child, child, parent)
+
+    def remove(self, path: str, *, durable: bool) -> None:
+        """Take a file or directory away by one rename, then delete it."""
+        *folder, name = path.split("/")
+        with (
+            self._explained(f"remove {path}"),
+            suppress(FileNotFoundError),
+            self._folders.open(tuple(folder)) as parent,
+            self._folders.make((TRASH,), durable=False) as trash,
+        ):
+            doomed = unique_name()
+            fs.publish(name, parent, doomed, trash)
+            if durable:
+                fs.sync(parent)
+            delete(doomed, trash)
+
+    def quarantine(self, path: str) -> str:
+        """Move a file or directory below `.quarantine`; returns where."""
+        *folder, name = path.split("/")
+        aside: Parts = (QUARANTINE, *folder)
+        with self._explained(f"move {path} aside"), suppress(FileNotFoundError):
+            with self._folders.open(tuple(folder)) as parent, self._folders.make(aside) as place:
+                new_name = _moved_aside(name, parent, place)
+                fs.sync(place)
+                fs.sync(parent)
+            return "/".join((*aside, new_name))
+        raise NotFoundError(f"there is no {path} in {self._folders.root}")
+
+    def sweep(self) -> list[str]:
+        """Delete what dead processes left; returns what."""
+        with self._explained("sweep"):
+            return sweep_stages(self._folders)
+
+    @contextmanager
+    def lock(self, path: str) -> Iterator[None]:
+        """Keep other processes out, until the end or until this process dies."""
+        owner = os.getpid()
+        name = blake3(path.encode()).hexdigest()[:32]
+        with self._explained(f"lock {path}"), self._folders.make((LOCKS,), durable=False) as area:
+            file = self._locked(name, area, path)
+        try:
+            yield
+        finally:
+            if os.getpid() == owner:  # in a process forked off since, the lock is not ours
+                self._unlock(name, file, path)
+
+    def _locked(self, name: str, area: int, path: str) -> int:
+        while True:
+            file = fs.open_lock(name, area)
+            if not fs.lock(file):
+                with opened(file):
+                    note = memoryview(bytearray(256))
+                    owner = bytes(note[: fs.read(file, note)]).decode(errors="replace")
+                raise BusyError(
+                    f"{path} in {self._folders.root} is in use by "
+                    f"{f'process {owner}' if owner else 'another process'}; wait, or stop that one"
+                )
+            if fs.status(file).st_nlink:
+                fs.empty(file)
+                fs.write(file, memoryview(f"{os.getpid()} on {platform.node()}".encode()))
+                return file
+            fs.close(file)  # its former owner removed it just now: the name is free
+
+    def _unlock(self, name: str, file: int, path: str) -> None:
+        """The file goes while it is locked, so that nobody locks a file without a name."""
+        with (
+            self._explained(f"unlock {path}"),
+            opened(file),
+            self._folders.open((LOCKS,)) as area,
+        ):
+            fs.unlink(name, area)
+
+    @contextmanager
+    def _explained(self, action: str) -> Iterator[None]:
+        """Turn an error of the system into one of ours, which says what was tried and where."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise StorageError(
+                    f"cannot {action} in {self._folders.root}: {error.filename!r} is a link, and "
+                    "a store follows none: put the data there"
+                ) from error
+            raise StorageError(
+                f"cannot {action} in {self._folders.root}: {error.strerror} "
+                f"({errno.errorcode.get(error.errno or 0, 'unknown')}); nothing that was there "
+                "before is harmed: see to the disk and run it again"
+            ) from error
+
+
+def _is_shown(name: str, directory: int) -> bool:
+    return is_name(name) and name != MANIFEST and fs.kind(name, directory) != "other"
+
+
+def _walk(path: str, name: str, parent: int) -> Iterator[tuple[str, bool]]:
+    kind = fs.kind(name, parent)
+    if kind != "directory":
+        yield path, kind == "file"
+        return
+    with opened(fs.open_directory(name, parent)) as directory:
+        for child in fs.names(directory):
+            yield from _walk(f"{path}/{child}", child, directory)
+
+
+def _moved_aside(name: str, parent: int, place: int) -> str:
+    number = 0
+    while True:
+        number += 1
+        try:
+            fs.publish(name, parent, f"{name}.{number}", place)
+        except FileExistsError:
+            continue
+        return f"{name}.{number}"

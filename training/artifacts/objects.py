@@ -1,0 +1,270 @@
+"""The store on objects: any storage of fsspec that can create a key exclusively.
+
+Objects cannot be renamed. The files of a commit lie under `.data/ATTEMPT/`, where no reader looks
+for them; its manifest, put last and exclusively, makes them a commit. While an attempt is at work
+there is `.stage/ATTEMPT` too: by it, what a dead attempt left is told from what is in use.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from training.artifacts.backend import buffers_of, entry_of
+from training.artifacts.manifest import Manifest
+from training.artifacts.names import MANIFEST, is_name, taken
+from training.errors import ExistsError, InputError, NotFoundError, RetrainError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from training.artifacts.backend import Content
+    from training.artifacts.manifest import FileEntry
+
+DATA, STAGE, QUARANTINE = ".data", ".stage", ".quarantine"
+
+_EXCLUSIVE = {"memory", "s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"}
+"""Where `pipe_file(mode="create")` has one winner; on fsspec's local disk it has not."""
+_OLD = timedelta(days=1)
+"""An attempt that began earlier is dead; objects have no locks that could tell."""
+_one_at_a_time = Lock()
+"""For memory://, which looks first and writes then."""
+
+
+class ObjectReader:
+    """An object, read piece by piece."""
+
+    def __init__(self, objects: Objects, path: str, size: int) -> None:
+        """Read an object of that size."""
+        self._objects = objects
+        self._path = path
+        self._position = 0
+        self.size = size
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Read some bytes; returns how many, 0 at the end."""
+        end = min(self._position + len(buffer), self.size)
+        data = self._objects.get(self._path, self._position, end) if end > self._position else b""
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+
+class ObjectStage:
+    """Objects that become a commit by the exclusive put of a manifest."""
+
+    def __init__(self, objects: Objects) -> None:
+        """Put files where nobody looks for them."""
+        self._attempt = uuid4().hex
+        self._objects = objects
+        self.data = f"{DATA}/{self._attempt}"
+        self.marker = f"{STAGE}/{self._attempt}"
+        self.is_needed = False
+
+    def add(self, path: str, content: Content) -> FileEntry:
+        """Put a file; digest it on the way."""
+        return entry_of(path, content, lambda: self._objects.put(f"{self.data}/{path}", content))
+
+    def publish(self, path: str, manifest: bytes) -> None:
+        """Put the manifest, exclusively.
+
+        From here on the data are not deleted by any doubt: a put that seemed to fail may have
+        been done.
+        """
+        if not self.is_needed and not self._objects.exists(self.marker):
+            raise StorageError(
+                f"writing {path} took more than {_OLD} and was given up by another process's sweep"
+            )
+        self.is_needed = True
+        self._objects.delete([self.marker])
+        place = f"{path}/{MANIFEST}"
+        try:
+            self._objects.create(place, manifest)
+        except ExistsError:
+            if self._objects.get(place) != manifest:  # else: our own, of a put that was repeated
+                self.is_needed = False
+                raise taken(path) from None
+
+
+class Objects:
+    """A `Backend` on objects."""
+
+    def __init__(self, url: str) -> None:
+        """Keep everything below this URL; nothing is made before the first write.
+
+        Raises:
+            InputError: no such storage, its library is not installed, or it cannot create a key
+                exclusively.
+        """
+        from fsspec.core import url_to_fs
+
+        protocol = url.partition("://")[0]
+        if protocol not in _EXCLUSIVE:
+            raise InputError(
+                f"{url!r} cannot hold a store: {protocol} cannot create a key exclusively; "
+                f"expected a local path or one of {', '.join(sorted(_EXCLUSIVE))}"
+            )
+        try:
+            self._fs, self._root = url_to_fs(url, use_listings_cache=False)
+        except ImportError as error:
+            raise InputError(f"{url!r} cannot be opened: {error}") from error
+        self._url = url
+
+    @contextmanager
+    def stage(self) -> Iterator[ObjectStage]:
+        """Begin a commit; what is not published at the end is thrown away."""
+        stage = ObjectStage(self)
+        self.replace(stage.marker, b"", durable=True)
+        try:
+            yield stage
+        finally:
+            if not stage.is_needed:
+                self.delete([*self._below(stage.data), stage.marker])
+
+    def create(self, path: str, data: bytes) -> None:
+        """Put an object; ExistsError if there is one."""
+        try:
+            with self._explained(f"write {path}"), _one_at_a_time:
+                self._fs.pipe_file(self._key(path), data, mode="create")
+        except FileExistsError:
+            raise taken(path) from None
+
+    def replace(self, path: str, data: bytes, *, durable: bool) -> None:
+        """Put an object, over one that may be there; all puts are durable."""
+        with self._explained(f"write {path}"):
+            self._fs.pipe_file(self._key(path), data)
+
+    def put(self, path: str, content: Content) -> None:
+        """Put a large object, piece by piece."""
+        with self._explained(f"write {path}"), self._fs.open(self._key(path), "wb") as file:
+            for buffer in buffers_of(content):
+                file.write(buffer)
+
+    def get(self, path: str, start: int | None = None, end: int | None = None) -> bytes:
+        """The bytes of an object, or some of them; NotFoundError if there is none."""
+        try:
+            with self._explained(f"read {path}"):
+                return bytes(self._fs.cat_file(self._key(path), start, end))
+        except FileNotFoundError:
+            raise NotFoundError(f"there is no {path} in {self._url}") from None
+
+    @contextmanager
+    def reader(self, path: str) -> Iterator[ObjectReader]:
+        """Open an object; NotFoundError if there is none."""
+        try:
+            with self._explained(f"read {path}"):
+                info = self._fs.info(self._key(path))
+        except FileNotFoundError:
+            info = {"type": "absent"}
+        if info["type"] != "file":
+            raise NotFoundError(f"there is no {path} in {self._url}")
+        yield ObjectReader(self, path, info["size"])
+
+    def exists(self, path: str) -> bool:
+        """Whether there is an object of this name, or any below it."""
+        with self._explained(f"look for {path}"):
+            return bool(self._fs.exists(self._key(path)))
+
+    def children(self, path: str) -> list[str]:
+        """Names of what lies below a path, sorted."""
+        return [name for name in self._names(path) if is_name(name) and name != MANIFEST]
+
+    def walk(self, path: str) -> Iterator[tuple[str, bool]]:
+        """Every key at or below a path; all are files."""
+        hidden = (f"{DATA}/", f"{STAGE}/", f"{QUARANTINE}/")
+        yield from ((key, True) for key in self._below(path) if not key.startswith(hidden))
+
+    def remove(self, path: str, *, durable: bool) -> None:
+        """Delete what makes commits visible, then what they consist of."""
+        keys = self._below(path)
+        data = [key for manifest in keys for key in self._data_of(manifest)]
+        self.delete(keys)
+        self.delete(data)
+
+    def quarantine(self, path: str) -> str:
+        """Move keys below `.quarantine`; the files of a commit stay where they are."""
+        keys = self._below(path)
+        if not keys:
+            raise NotFoundError(f"there is no {path} in {self._url}")
+        number = 1
+        while self.exists(f"{QUARANTINE}/{path}.{number}"):
+            number += 1
+        aside = f"{QUARANTINE}/{path}.{number}"
+        for key in keys:
+            self.create(aside + key.removeprefix(path), self.get(key))
+        self.delete(keys)
+        return aside
+
+    def sweep(self) -> list[str]:
+        """Delete what attempts left that began more than a day ago."""
+        swept = []
+        for attempt in self._names(STAGE):
+            marker, data = f"{STAGE}/{attempt}", f"{DATA}/{attempt}"
+            with self._explained("sweep"):
+                began = self._fs.modified(self._key(marker))
+            if datetime.now(UTC) - began > _OLD:
+                self.delete([*self._below(data), marker])
+                swept.append(marker)
+        return swept
+
+    @contextmanager
+    def lock(self, path: str) -> Iterator[None]:
+        """Keeps nobody out: objects have no lock that ends with its owner.
+
+        Two processes at work on one run do the same work twice; what they write stays whole, for
+        every commit and every document of history is made exclusively.
+        """
+        yield
+
+    def delete(self, paths: list[str]) -> None:
+        """Delete objects; one that is gone is no error."""
+        for path in paths:
+            with self._explained(f"remove {path}"):
+                try:
+                    self._fs.rm_file(self._key(path))
+                except FileNotFoundError:
+                    continue  # deleted by another process
+
+    def _key(self, path: str) -> str:
+        return f"{self._root.rstrip('/')}/{path}" if path else self._root
+
+    def _names(self, path: str) -> list[str]:
+        key = self._key(path)
+        try:
+            with self._explained(f"list {path}"):
+                found = self._fs.ls(key, detail=False)
+        except FileNotFoundError:
+            return []
+        return sorted({item.rstrip("/").rpartition("/")[2] for item in found if item != key})
+
+    def _below(self, path: str) -> list[str]:
+        start = len(self._key("x")) - 1
+        with self._explained(f"list {path}"):
+            return sorted(key[start:] for key in self._fs.find(self._key(path)))
+
+    def _data_of(self, path: str) -> list[str]:
+        """The keys of a commit's files; none when its manifest is damaged: they are kept."""
+        folder, _, name = path.rpartition("/")
+        if name != MANIFEST:
+            return []
+        try:
+            manifest = Manifest.from_bytes(self.get(path), folder, path)
+        except RetrainError:
+            return []
+        return self._below(manifest.data) if manifest.data else []
+
+    @contextmanager
+    def _explained(self, action: str) -> Iterator[None]:
+        """Turn an error of the storage's library into ours, which says what was tried and where."""
+        try:
+            yield
+        except (FileNotFoundError, FileExistsError):
+            raise
+        except Exception as error:
+            raise StorageError(
+                f"cannot {action} in {self._url}: {error}; nothing that was there before is "
+                "harmed: see to the storage and run it again"
+            ) from error

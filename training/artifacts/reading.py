@@ -1,0 +1,105 @@
+"""Reading bytes that a manifest vouches for: nobody parses them before their digest is right."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from blake3 import blake3
+
+from training.artifacts.documents import MAX_DOCUMENT
+from training.errors import IntegrityError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from training.artifacts.backend import Backend, Reader
+    from training.artifacts.manifest import FileEntry
+
+_CHUNK = 2**20
+"""Bytes that are digested while they are still in the processor's cache."""
+
+Buffer = TypeVar("Buffer", bytearray, memoryview)
+
+
+def read_document(backend: Backend, path: str) -> bytes:
+    """A whole document or manifest, not checked yet.
+
+    Raises:
+        NotFoundError: there is none.
+        IntegrityError: it is larger than any that was written.
+    """
+    with backend.reader(path) as reader:
+        if reader.size > MAX_DOCUMENT:
+            raise IntegrityError(f"{path} has {reader.size} bytes; no document is that large")
+        data = bytearray(reader.size)
+        return bytes(data[: _fill(reader, [memoryview(data)])[0]])
+
+
+def read_file(
+    backend: Backend, path: str, entry: FileEntry, allocate: Callable[[int], Buffer]
+) -> Buffer:
+    """A whole file of a commit.
+
+    Args:
+        backend: where it is.
+        path: of the file in the store.
+        entry: what its manifest says.
+        allocate: makes room for that many bytes.
+
+    Raises:
+        IntegrityError: it is missing or not what the manifest says.
+    """
+    with _opened(backend, path, entry) as reader:
+        buffer = allocate(entry.size)
+        view = memoryview(buffer)
+        windows = (view[start : start + _CHUNK] for start in range(0, entry.size, _CHUNK))
+        _compare(path, entry, *_fill(reader, windows))
+    return buffer
+
+
+def check_file(backend: Backend, path: str, entry: FileEntry) -> None:
+    """The same without keeping the bytes.
+
+    Raises:
+        IntegrityError: it is missing or not what the manifest says.
+    """
+    view = memoryview(bytearray(min(_CHUNK, entry.size)))
+    with _opened(backend, path, entry) as reader:
+        windows = (view[: entry.size - start] for start in range(0, entry.size, _CHUNK))
+        _compare(path, entry, *_fill(reader, windows))
+
+
+@contextmanager
+def _opened(backend: Backend, path: str, entry: FileEntry) -> Iterator[Reader]:
+    try:
+        with backend.reader(path) as reader:
+            if reader.size != entry.size:
+                raise _damaged(path, f"{reader.size} bytes instead of {entry.size}")
+            yield reader
+    except NotFoundError:
+        raise _damaged(path, "it is missing") from None
+
+
+def _fill(reader: Reader, windows: Iterable[memoryview]) -> tuple[int, str]:
+    """Read into one window after the other; returns how many bytes, and their digest."""
+    hasher = blake3()
+    total = 0
+    for window in windows:
+        rest = window
+        while rest and (size := reader.readinto(rest)):
+            hasher.update(rest[:size])
+            rest = rest[size:]
+            total += size
+    return total, hasher.hexdigest()
+
+
+def _compare(path: str, entry: FileEntry, size: int, digest: str) -> None:
+    if (size, digest) != (entry.size, entry.digest):
+        raise _damaged(path, f"its digest is {digest}, its manifest says {entry.digest}")
+
+
+def _damaged(path: str, what: str) -> IntegrityError:
+    return IntegrityError(
+        f"{path} is damaged: {what}; bring it back from a backup of the storage, or remove it"
+    )

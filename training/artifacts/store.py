@@ -1,0 +1,340 @@
+"""The artifact store: commits, sealed documents and numbered artifacts, on disk or on objects."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import numpy as np
+
+from training.artifacts.documents import seal_at, unseal_at
+from training.artifacts.manifest import Manifest, manifest_digest
+from training.artifacts.names import MANIFEST, parts_of, taken
+from training.artifacts.reading import read_document, read_file
+from training.artifacts.tensors import decode
+from training.artifacts.verify import verify
+from training.artifacts.versions import Versions, find
+from training.errors import ExistsError, IntegrityError, NotFoundError, StorageError, did_you_mean
+
+if TYPE_CHECKING:
+    import builtins
+    from collections.abc import Iterable, Mapping
+    from contextlib import AbstractContextManager
+
+    from training.artifacts.backend import Backend, Content
+    from training.artifacts.manifest import FileEntry
+    from training.artifacts.verify import Verification
+    from training.artifacts.versions import ArtifactRef
+    from training.types import StateTree
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Files that became visible together, and what is said of them.
+
+    Attributes:
+        path: in the store.
+        uri: the store's URL and the path.
+        files: what the manifest says of each, by its path in the commit.
+        metadata: lineage, metrics, whatever its maker said.
+        tags: words by which a numbered artifact is found.
+        digest: of the manifest, and so of all.
+    """
+
+    path: str
+    uri: str
+    files: Mapping[str, FileEntry]
+    metadata: Mapping[str, Any]
+    tags: Mapping[str, str]
+    digest: str
+
+
+class ArtifactStore:
+    """Keeps artifacts; whatever returns from here is durable, and whatever is read is verified.
+
+    Three kinds of things lie at paths such as `runs/RUN/checkpoints/NAME`:
+
+    - a commit: files and a manifest, visible all at once or not at all, never changed;
+    - a document: a JSON object with its own digest;
+    - a numbered artifact: a commit at the next free version of a kind and a name.
+
+    Every method raises InputError for a malformed path and StorageError when the storage refuses
+    or fails; nothing that was there before is harmed then.
+    """
+
+    def __init__(self, url: str | os.PathLike[str] = "./artifacts") -> None:
+        """Open a store; nothing is made before the first write.
+
+        Args:
+            url: a local path or `file://` URL; or the URL of objects (`memory://`, `s3://…`), for
+                which fsspec's library must be installed.
+
+        Raises:
+            InputError: no store can be kept there.
+        """
+        self._backend, self.url = _opened(os.fspath(url))
+
+    def commit(
+        self,
+        path: str,
+        files: Mapping[str, Content],
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Commit:
+        """Write files and make them visible at once, durably.
+
+        Args:
+            path: where; it must be free.
+            files: by their path in the commit: encoded trees, or bytes.
+            metadata: plain values.
+
+        Raises:
+            ExistsError: the path is taken.
+        """
+        parts_of(path)
+        if self._backend.exists(path):
+            raise taken(path)
+        return self._commit([path], files, metadata or {}, {})
+
+    def open(self, path: str) -> Commit:
+        """What a manifest says; the files themselves are not looked at.
+
+        Raises:
+            NotFoundError: there is no commit.
+            IntegrityError: its manifest is damaged.
+        """
+        manifest, data = self._manifest(path)
+        return self._described(manifest, data)
+
+    def read(self, path: str, file: str) -> bytearray:
+        """The bytes of a file of a commit, verified.
+
+        Raises:
+            NotFoundError: there is no such commit, or no such file in it.
+            IntegrityError: they are not what was written.
+        """
+        manifest, _ = self._manifest(path)
+        entry = _entry(manifest, file)
+        return read_file(self._backend, manifest.place(entry), entry, bytearray)
+
+    def read_tree(self, path: str, file: str) -> dict[str, StateTree]:
+        """A tree that was committed, verified before it is decoded; its arrays are writable.
+
+        Raises:
+            NotFoundError: there is no such commit, or no such file in it.
+            IntegrityError: it is not what was written, or no tree was written.
+        """
+        manifest, _ = self._manifest(path)
+        entry = _entry(manifest, file)
+        place = manifest.place(entry)
+        if entry.format != "safetensors":
+            raise IntegrityError(f"{place} was written as {entry.format}; expected safetensors")
+        return decode(read_file(self._backend, place, entry, _room), place)
+
+    def create(self, path: str, body: Mapping[str, Any]) -> None:
+        """Write a document that was not there; of several processes, one wins.
+
+        Raises:
+            ExistsError: the path is taken.
+        """
+        parts_of(path)
+        self._backend.create(path, seal_at(path, body))
+
+    def replace(self, path: str, body: Mapping[str, Any], *, durable: bool = True) -> None:
+        """Write a document over one that may be there: for heartbeats, never for history.
+
+        Args:
+            path: where.
+            body: plain values.
+            durable: False: a power cut may take it back, or leave nothing of it; never a part.
+        """
+        parts_of(path)
+        self._backend.replace(path, seal_at(path, body), durable=durable)
+
+    def document(self, path: str) -> dict[str, Any]:
+        """The body of a document, verified.
+
+        Raises:
+            NotFoundError: there is none.
+            IntegrityError: it is not what was written.
+        """
+        parts_of(path)
+        return unseal_at(path, read_document(self._backend, path))
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a document, a commit, or anything below this path."""
+        parts_of(path)
+        return self._backend.exists(path)
+
+    def children(self, path: str = "") -> list[str]:
+        """Names of what lies at a path, sorted; none when there is nothing."""
+        if path:
+            parts_of(path)
+        return self._backend.children(path)
+
+    def remove(self, path: str, *, durable: bool = True) -> None:
+        """Take away a document, a commit, or all below a path; nothing happens if it is gone.
+
+        Args:
+            path: what.
+            durable: False: a power cut may bring it back, whole.
+        """
+        parts_of(path)
+        self._backend.remove(path, durable=durable)
+
+    def quarantine(self, path: str) -> str:
+        """Move what is damaged aside; returns where to, for a person to look at.
+
+        Raises:
+            NotFoundError: there is nothing.
+        """
+        parts_of(path)
+        return self._backend.quarantine(path)
+
+    def sweep(self) -> list[str]:
+        """Delete what dead processes left half written or half deleted; returns what."""
+        return self._backend.sweep()
+
+    def verify(self, prefix: str = "") -> Verification:
+        """Check every byte of every commit and document at or below a path.
+
+        Raises:
+            NotFoundError: there is nothing at that path.
+        """
+        if prefix and not self.exists(prefix):
+            raise NotFoundError(f"there is no {prefix} in {self.url}")
+        return verify(self._backend, prefix)
+
+    def lock(self, path: str) -> AbstractContextManager[None]:
+        """Keep other processes out, until the end of the `with` or of this process.
+
+        On objects this keeps nobody out: see `training.artifacts.objects`.
+
+        Raises:
+            BusyError: another process is in.
+        """
+        parts_of(path)
+        return self._backend.lock(path)
+
+    def put(
+        self,
+        kind: str,
+        name: str,
+        files: Mapping[str, Content],
+        metadata: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> ArtifactRef:
+        """Commit the next version of an artifact; several processes never get the same one.
+
+        Args:
+            kind: one of `training.artifacts.versions.KINDS`.
+            name: of the artifact.
+            files: by their path in the commit: encoded trees, or bytes.
+            metadata: plain values.
+            tags: words by which `list` finds it.
+        """
+        versions = Versions(self, kind, name)
+        return versions.ref(
+            self._commit(versions.free_paths(), files, metadata or {}, dict(tags or {}))
+        )
+
+    def get(self, kind: str, name: str, version: int | None = None) -> Commit:
+        """A version of an artifact, the newest by default.
+
+        Raises:
+            NotFoundError: there is none.
+            IntegrityError: its manifest is damaged.
+        """
+        return Versions(self, kind, name).commit(version)
+
+    def versions(self, kind: str, name: str) -> builtins.list[int]:
+        """The numbers of all versions of an artifact, ascending."""
+        return Versions(self, kind, name).numbers()
+
+    def list(
+        self,
+        kind: str | None = None,
+        name: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> builtins.list[ArtifactRef]:
+        """All versions of a kind and a name that have all of these tags."""
+        return find(self, kind, name, tags or {})
+
+    def delete(self, kind: str, name: str, version: int) -> None:
+        """Delete a version of an artifact; its number is never given again.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        Versions(self, kind, name).delete(version)
+
+    def _commit(
+        self,
+        paths: Iterable[str],
+        files: Mapping[str, Content],
+        metadata: Mapping[str, Any],
+        tags: Mapping[str, str],
+    ) -> Commit:
+        """Commit at the first of these paths that is free."""
+        for file in files:
+            parts_of(file)
+        with self._backend.stage() as stage:
+            entries = {file: stage.add(file, content) for file, content in files.items()}
+            for path in paths:
+                data = Manifest(path, entries, metadata, tags, stage.data).to_bytes()
+                try:
+                    stage.publish(path, data)
+                except ExistsError as error:
+                    refusal = error
+                    continue
+                return self._described(Manifest.from_bytes(data, path, path), data)
+            raise refusal
+
+    def _manifest(self, path: str) -> tuple[Manifest, bytes]:
+        parts_of(path)
+        place = f"{path}/{MANIFEST}"
+        try:
+            data = read_document(self._backend, place)
+        except NotFoundError:
+            raise NotFoundError(f"there is no commit {path} in {self.url}") from None
+        return Manifest.from_bytes(data, path, place), data
+
+    def _described(self, manifest: Manifest, data: bytes) -> Commit:
+        return Commit(
+            path=manifest.path,
+            uri=f"{self.url}/{manifest.path}",
+            files=manifest.files,
+            metadata=manifest.metadata,
+            tags=manifest.tags,
+            digest=manifest_digest(data),
+        )
+
+
+def _opened(url: str) -> tuple[Backend, str]:
+    """The place that a URL names, and the URL, which no change of directory changes."""
+    protocol, separator, rest = url.partition("://")
+    if separator and protocol != "file":
+        from training.artifacts.objects import Objects
+
+        return Objects(url), url.rstrip("/")
+    if sys.platform == "win32":
+        raise StorageError("a local store needs Linux or macOS: on Windows, use WSL 2")
+    from training.artifacts.disk import Disk
+
+    root = os.path.abspath(unquote(rest) if separator else url)  # noqa: PTH100 - keeps links
+    return Disk(root), root
+
+
+def _entry(manifest: Manifest, file: str) -> FileEntry:
+    if file not in manifest.files:
+        raise NotFoundError(
+            f"{manifest.path} has no file {file!r}; {did_you_mean(file, manifest.files)}"
+        )
+    return manifest.files[file]
+
+
+def _room(size: int) -> memoryview:
+    """Unlike a bytearray, not filled with zeros first: that takes longer than reading."""
+    return np.empty(size, np.uint8).data

@@ -1,0 +1,97 @@
+"""Checking every byte that a store holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from training.artifacts.documents import unseal_at
+from training.artifacts.manifest import Manifest
+from training.artifacts.names import MANIFEST
+from training.artifacts.reading import check_file, read_document
+from training.errors import IntegrityError, RetrainError
+
+if TYPE_CHECKING:
+    from training.artifacts.backend import Backend
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is not as it was written.
+
+    Attributes:
+        path: in the store.
+        what: damaged, missing, or extra; and what was found.
+    """
+
+    path: str
+    what: str
+
+
+@dataclass(slots=True)
+class Verification:
+    """What a check found.
+
+    Attributes:
+        files: number of files that were looked at, manifests and documents among them.
+        bytes: number of bytes that were digested.
+        problems: empty when all is well.
+    """
+
+    files: int = 0
+    bytes: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+
+def verify(backend: Backend, prefix: str) -> Verification:
+    """Check all commits and documents at or below a path.
+
+    Whatever is neither a document nor named by a manifest is a problem too.
+    """
+    found = Verification()
+    regular = dict(backend.walk(prefix))
+    manifests = [path for path in regular if path.rpartition("/")[2] == MANIFEST]
+    for path in sorted(manifests):
+        for named in _check_commit(backend, path.rpartition("/")[0], found):
+            regular.pop(named, None)
+    for path, is_file in sorted(regular.items()):
+        _check_rest(backend, path, found, is_file=is_file)
+    found.problems.sort(key=lambda problem: problem.path)
+    return found
+
+
+def _check_commit(backend: Backend, path: str, found: Verification) -> list[str]:
+    """Check a commit; returns the paths of all its files."""
+    own = f"{path}/{MANIFEST}"
+    try:
+        data = read_document(backend, own)
+        manifest = Manifest.from_bytes(data, path, own)
+    except RetrainError as error:
+        found.files += 1
+        found.problems.append(Problem(own, str(error)))
+        return [own]
+    found.files += 1
+    found.bytes += len(data)
+    named = [own]
+    for entry in manifest.files.values():
+        named.append(file := manifest.place(entry))
+        found.files += 1
+        try:
+            check_file(backend, file, entry)
+            found.bytes += entry.size
+        except RetrainError as error:
+            found.problems.append(Problem(file, str(error)))
+    return named
+
+
+def _check_rest(backend: Backend, path: str, found: Verification, *, is_file: bool) -> None:
+    """Check what no manifest names: it must be a document, of this path."""
+    found.files += 1
+    try:
+        if not is_file:
+            raise IntegrityError(f"{path} is a link or a device; a store holds files only")
+        data = read_document(backend, path)
+        unseal_at(path, data)
+        found.bytes += len(data)
+    except RetrainError as error:
+        found.problems.append(Problem(path, str(error)))
