@@ -21,12 +21,12 @@ from tasks.training import (
     save_checkpoint,
     train_epoch,
 )
+from training.config import RunConfig  # noqa: TC001 - Prefect reads the flow's types when it runs
 from training.engine import TrainingEngine
 from training.run import TrainingRun
 from training.state import CheckpointRef
 
 if TYPE_CHECKING:
-    from training.config import RunConfig
     from training.run import Session, TrainingResult
 
 PREPARED: ContextVar[TrainingRun | None] = ContextVar("PREPARED", default=None)
@@ -106,13 +106,19 @@ def train_epochs(session: Session, policies: Policies, dashboard: Dashboard) -> 
 def _train(
     engine: TrainingEngine, session: Session, epoch: int, policies: Policies, *, believe: bool
 ) -> CheckpointRef:
-    timeout = policies.epoch_timeout()
-    options = policies.remembered(believe=believe, timeout=timeout)
-    staged = CheckpointRef(**train_epoch.with_options(**options)(engine, session, epoch))
+    staged = _reference(engine, session, epoch, policies, believe=believe)
     if believe and staged.digest != session.history.row(epoch)["digest"]:
-        options = policies.remembered(believe=False, timeout=timeout)
-        staged = CheckpointRef(**train_epoch.with_options(**options)(engine, session, epoch))
+        staged = _reference(engine, session, epoch, policies, believe=False)
     return staged
+
+
+def _reference(
+    engine: TrainingEngine, session: Session, epoch: int, policies: Policies, *, believe: bool
+) -> CheckpointRef:
+    """The task returns a state, for its message; the reference is that state's result."""
+    options = policies.remembered(believe=believe, timeout=policies.epoch_timeout())
+    state = train_epoch.with_options(**options)(engine, session, epoch, return_state=True)
+    return CheckpointRef(**state.result())
 
 
 def _save(session: Session, staged: CheckpointRef, policies: Policies, *, believe: bool) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -152,9 +153,12 @@ def _explain_end(run: TrainingRun, error: BaseException, *, as_json: bool) -> No
     if as_json:
         typer.echo(json.dumps({"run_id": run.run_id, "status": status, "reason": reason}))
     if not isinstance(error, RetrainError):
-        typer.echo(f"retrain: {reason or type(error).__name__}", err=True)
-    command = f"retrain resume {run.run_id} --storage {run.store.url}"
-    typer.echo(f"continue with: {command}", err=True)
+        typer.echo(f"retrain: {type(error).__name__}: {reason}", err=True)
+        if "RETRAIN_DEBUG" in os.environ:
+            traceback.print_exception(error)
+    if run.record.is_known:
+        command = f"retrain resume {run.run_id} --storage {run.store.url}"
+        typer.echo(f"continue with: {command}", err=True)
     if number:
         sys.exit(128 + number)
     if not isinstance(error, RetrainError):
