@@ -13,30 +13,25 @@ when they are moved out of it.
 
 from __future__ import annotations
 
-import errno
-import os
-import platform
 import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from blake3 import blake3
-
 from training.artifacts import fs
-from training.artifacts.folders import Folders, delete, opened
+from training.artifacts.folders import Folders, delete, exists, opened
+from training.artifacts.locks import LOCKS, disk_lock
 from training.artifacts.names import MANIFEST, is_name, taken
 from training.artifacts.stage import (
     STAGE,
     TRASH,
     disk_stage,
-    exists,
     move,
     private_directory,
     sweep_stages,
     unique_name,
     write_file,
 )
-from training.errors import BusyError, NotFoundError, StorageError
+from training.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +40,6 @@ if TYPE_CHECKING:
     from training.artifacts.stage import DiskStage
 
 QUARANTINE = ".quarantine"
-LOCKS = ".locks"
 HIDDEN = {STAGE, TRASH, QUARANTINE, LOCKS}
 
 _DOCUMENT = "document"
@@ -74,13 +68,13 @@ class Disk:
     @contextmanager
     def stage(self) -> Iterator[DiskStage]:
         """Begin a commit; what is not published at the end is thrown away."""
-        with self._explained("write"), disk_stage(self._folders) as stage:
+        with self._folders.explained("write"), disk_stage(self._folders) as stage:
             yield stage
 
     def create(self, path: str, data: bytes) -> None:
         """Write a small file whole and durably; ExistsError if the path is taken."""
         *folder, name = path.split("/")
-        with self._explained(f"write {path}"), self._folders.make(tuple(folder)) as parent:
+        with self._folders.explained(f"write {path}"), self._folders.make(tuple(folder)) as parent:
             if exists(name, parent):
                 raise taken(path)
             with private_directory(self._folders) as private:
@@ -91,7 +85,7 @@ class Disk:
         """Write a small file whole, over one that may be there."""
         *folder, name = path.split("/")
         with (
-            self._explained(f"write {path}"),
+            self._folders.explained(f"write {path}"),
             self._folders.make(tuple(folder), durable=durable) as parent,
             private_directory(self._folders) as private,
         ):
@@ -104,7 +98,7 @@ class Disk:
     def reader(self, path: str) -> Iterator[DiskReader]:
         """Open a file; NotFoundError if there is none."""
         *folder, name = path.split("/")
-        with self._explained(f"read {path}"):
+        with self._folders.explained(f"read {path}"):
             try:
                 with self._folders.open(tuple(folder)) as parent:
                     file = fs.open_file(name, parent)
@@ -120,7 +114,7 @@ class Disk:
         """Whether there is a file or a directory."""
         *folder, name = path.split("/")
         with (
-            self._explained(f"look for {path}"),
+            self._folders.explained(f"look for {path}"),
             suppress(FileNotFoundError),
             self._folders.open(tuple(folder)) as parent,
         ):
@@ -131,7 +125,7 @@ class Disk:
         """Names of what lies in a directory, sorted; none when there is no such directory."""
         parts = tuple(path.split("/")) if path else ()
         with (
-            self._explained(f"list {path}"),
+            self._folders.explained(f"list {path}"),
             suppress(FileNotFoundError),
             self._folders.open(parts) as directory,
         ):
@@ -142,7 +136,7 @@ class Disk:
         """Every path at or below this one, and whether it is a regular file."""
         *folder, name = path.split("/") if path else [""]
         with (
-            self._explained(f"list {path}"),
+            self._folders.explained(f"list {path}"),
             suppress(FileNotFoundError),
             self._folders.open(tuple(folder)) as parent,
         ):
@@ -154,7 +148,7 @@ class Disk:
         """Take a file or directory away by one rename, then delete it."""
         *folder, name = path.split("/")
         with (
-            self._explained(f"remove {path}"),
+            self._folders.explained(f"remove {path}"),
             suppress(FileNotFoundError),
             self._folders.open(tuple(folder)) as parent,
             self._folders.make((TRASH,), durable=False) as trash,
@@ -169,7 +163,7 @@ class Disk:
         """Move a file or directory below `.quarantine`; returns where."""
         *folder, name = path.split("/")
         aside: Parts = (QUARANTINE, *folder)
-        with self._explained(f"move {path} aside"), suppress(FileNotFoundError):
+        with self._folders.explained(f"move {path} aside"), suppress(FileNotFoundError):
             with self._folders.open(tuple(folder)) as parent, self._folders.make(aside) as place:
                 new_name = _moved_aside(name, parent, place)
                 fs.sync(place)
@@ -179,78 +173,33 @@ class Disk:
 
     def sweep(self) -> list[str]:
         """Delete what dead processes left; returns what."""
-        with self._explained("sweep"):
+        with self._folders.explained("sweep"):
             return sweep_stages(self._folders)
 
     @contextmanager
     def lock(self, path: str) -> Iterator[None]:
         """Keep other processes out, until the end or until this process dies."""
-        owner = os.getpid()
-        name = blake3(path.encode()).hexdigest()[:32]
-        with self._explained(f"lock {path}"), self._folders.make((LOCKS,), durable=False) as area:
-            file = self._locked(name, area, path)
-        try:
+        with disk_lock(self._folders, path):
             yield
-        finally:
-            if os.getpid() == owner:  # in a process forked off since, the lock is not ours
-                self._unlock(name, file, path)
-
-    def _locked(self, name: str, area: int, path: str) -> int:
-        while True:
-            file = fs.open_lock(name, area)
-            if not fs.lock(file):
-                with opened(file):
-                    note = memoryview(bytearray(256))
-                    owner = bytes(note[: fs.read(file, note)]).decode(errors="replace")
-                raise BusyError(
-                    f"{path} in {self._folders.root} is in use by "
-                    f"{f'process {owner}' if owner else 'another process'}; wait, or stop that one"
-                )
-            if fs.status(file).st_nlink:
-                fs.empty(file)
-                fs.write(file, memoryview(f"{os.getpid()} on {platform.node()}".encode()))
-                return file
-            fs.close(file)  # its former owner removed it just now: the name is free
-
-    def _unlock(self, name: str, file: int, path: str) -> None:
-        """The file goes while it is locked, so that nobody locks a file without a name."""
-        with (
-            self._explained(f"unlock {path}"),
-            opened(file),
-            self._folders.open((LOCKS,)) as area,
-        ):
-            fs.unlink(name, area)
-
-    @contextmanager
-    def _explained(self, action: str) -> Iterator[None]:
-        """Turn an error of the system into one of ours, which says what was tried and where."""
-        try:
-            yield
-        except OSError as error:
-            if error.errno == errno.ELOOP:
-                raise StorageError(
-                    f"cannot {action} in {self._folders.root}: {error.filename!r} is a link, and "
-                    "a store follows none: put the data there"
-                ) from error
-            raise StorageError(
-                f"cannot {action} in {self._folders.root}: {error.strerror} "
-                f"({errno.errorcode.get(error.errno or 0, 'unknown')}); nothing that was there "
-                "before is harmed: see to the disk and run it again"
-            ) from error
 
 
 def _is_shown(name: str, directory: int) -> bool:
-    return is_name(name) and name != MANIFEST and fs.kind(name, directory) != "other"
+    if not is_name(name) or name == MANIFEST:
+        return False
+    with suppress(FileNotFoundError):  # removed since it was listed
+        return fs.kind(name, directory) != "other"
+    return False
 
 
 def _walk(path: str, name: str, parent: int) -> Iterator[tuple[str, bool]]:
-    kind = fs.kind(name, parent)
-    if kind != "directory":
-        yield path, kind == "file"
-        return
-    with opened(fs.open_directory(name, parent)) as directory:
-        for child in fs.names(directory):
-            yield from _walk(f"{path}/{child}", child, directory)
+    with suppress(FileNotFoundError):  # removed since it was listed
+        kind = fs.kind(name, parent)
+        if kind != "directory":
+            yield path, kind == "file"
+            return
+        with opened(fs.open_directory(name, parent)) as directory:
+            for child in fs.names(directory):
+                yield from _walk(f"{path}/{child}", child, directory)
 
 
 def _moved_aside(name: str, parent: int, place: int) -> str:

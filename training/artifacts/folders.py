@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.artifacts import fs
-from training.errors import StorageError
+from training.artifacts.names import MANIFEST
+from training.errors import ExistsError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,9 +56,28 @@ class Folders:
                     fs.sync(directory)
                     self._durable.add(parts[:depth])
                 directory = _step(directory, name)
+                if exists(MANIFEST, directory):
+                    raise ExistsError(
+                        f"{'/'.join(parts[:depth])} is a commit, and nothing is ever added to one; "
+                        "take another path"
+                    )
             yield directory
         finally:
             fs.close(directory)
+
+    @contextmanager
+    def explained(self, action: str) -> Iterator[None]:
+        """Turn an error of the system into one of ours, which says what was tried and where."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise _link(str(error.filename)) from error
+            raise StorageError(
+                f"cannot {action} in {self.root}: {error.strerror} "
+                f"({errno.errorcode.get(error.errno or 0, 'unknown')}); nothing that was there "
+                "before is harmed: see to the disk and run it again"
+            ) from error
 
     def _root(self, *, durable: bool) -> int:
         with suppress(FileNotFoundError):
@@ -73,6 +93,15 @@ def opened(file: int) -> Iterator[int]:
         yield file
     finally:
         fs.close(file)
+
+
+def exists(name: str, inside: int) -> bool:
+    """Whether there is anything of that name."""
+    try:
+        fs.kind(name, inside)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def delete(name: str, inside: int) -> None:
@@ -95,10 +124,16 @@ def _step(directory: int, name: str) -> int:
         if error.errno not in {errno.ENOTDIR, errno.ELOOP}:
             raise
         if fs.kind(name, directory) == "other":
-            raise StorageError(f"{name!r} is a link, which a store never follows") from None
+            raise _link(name) from None
         raise FileNotFoundError(errno.ENOTDIR, "it is a file, not a directory", name) from None
     fs.close(directory)
     return found
+
+
+def _link(name: str) -> StorageError:
+    return StorageError(
+        f"{name!r} is a link, which a store never follows: put there what it points to"
+    )
 
 
 def _make(name: str, inside: int) -> bool:

@@ -7,7 +7,7 @@ there is `.stage/ATTEMPT` too: by it, what a dead attempt left is told from what
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -122,15 +122,16 @@ class Objects:
             yield stage
         finally:
             if not stage.is_needed:
-                self.delete([*self._below(stage.data), stage.marker])
+                with suppress(StorageError):  # `sweep` deletes what could not be deleted here
+                    self.delete([*self._below(stage.data), stage.marker])
 
     def create(self, path: str, data: bytes) -> None:
         """Put an object; ExistsError if there is one."""
-        try:
-            with self._explained(f"write {path}"), _one_at_a_time:
+        with self._explained(f"write {path}"), _one_at_a_time:
+            try:
                 self._fs.pipe_file(self._key(path), data, mode="create")
-        except FileExistsError:
-            raise taken(path) from None
+            except FileExistsError:
+                raise taken(path) from None
 
     def replace(self, path: str, data: bytes, *, durable: bool) -> None:
         """Put an object, over one that may be there; all puts are durable."""
@@ -145,20 +146,20 @@ class Objects:
 
     def get(self, path: str, start: int | None = None, end: int | None = None) -> bytes:
         """The bytes of an object, or some of them; NotFoundError if there is none."""
-        try:
-            with self._explained(f"read {path}"):
+        with self._explained(f"read {path}"):
+            try:
                 return bytes(self._fs.cat_file(self._key(path), start, end))
-        except FileNotFoundError:
-            raise NotFoundError(f"there is no {path} in {self._url}") from None
+            except FileNotFoundError:
+                raise NotFoundError(f"there is no {path} in {self._url}") from None
 
     @contextmanager
     def reader(self, path: str) -> Iterator[ObjectReader]:
         """Open an object; NotFoundError if there is none."""
-        try:
-            with self._explained(f"read {path}"):
+        with self._explained(f"read {path}"):
+            try:
                 info = self._fs.info(self._key(path))
-        except FileNotFoundError:
-            info = {"type": "absent"}
+            except FileNotFoundError:
+                info = {"type": "absent"}
         if info["type"] != "file":
             raise NotFoundError(f"there is no {path} in {self._url}")
         yield ObjectReader(self, path, info["size"])
@@ -233,11 +234,11 @@ class Objects:
 
     def _names(self, path: str) -> list[str]:
         key = self._key(path)
-        try:
-            with self._explained(f"list {path}"):
+        with self._explained(f"list {path}"):
+            try:
                 found = self._fs.ls(key, detail=False)
-        except FileNotFoundError:
-            return []
+            except FileNotFoundError:
+                return []
         return sorted({item.rstrip("/").rpartition("/")[2] for item in found if item != key})
 
     def _below(self, path: str) -> list[str]:
@@ -261,9 +262,9 @@ class Objects:
         """Turn an error of the storage's library into ours, which says what was tried and where."""
         try:
             yield
-        except (FileNotFoundError, FileExistsError):
+        except RetrainError:
             raise
-        except Exception as error:
+        except Exception as error:  # each storage library has errors of its own
             raise StorageError(
                 f"cannot {action} in {self._url}: {error}; nothing that was there before is "
                 "harmed: see to the storage and run it again"

@@ -14,7 +14,7 @@ from blake3 import blake3
 
 from training.artifacts import fs
 from training.artifacts.backend import buffers_of, entry_of, size_of
-from training.artifacts.folders import delete, opened
+from training.artifacts.folders import delete, exists, opened
 from training.artifacts.names import MANIFEST, taken
 
 if TYPE_CHECKING:
@@ -112,15 +112,6 @@ def move(name: str, inside: int, new_name: str, parent: int, path: str) -> None:
         with suppress(OSError):  # the disk fails already: that error is the one to tell
             fs.publish(new_name, parent, name, inside)
         raise
-
-
-def exists(name: str, inside: int) -> bool:
-    """Whether there is anything of that name."""
-    try:
-        fs.kind(name, inside)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 @contextmanager

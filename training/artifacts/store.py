@@ -10,11 +10,11 @@ from urllib.parse import unquote
 
 import numpy as np
 
+from training.artifacts.decoding import decode
 from training.artifacts.documents import seal_at, unseal_at
 from training.artifacts.manifest import Manifest, manifest_digest
 from training.artifacts.names import MANIFEST, parts_of, taken
 from training.artifacts.reading import read_document, read_file
-from training.artifacts.tensors import decode
 from training.artifacts.verify import verify
 from training.artifacts.versions import Versions, find
 from training.errors import ExistsError, IntegrityError, NotFoundError, StorageError, did_you_mean

@@ -77,8 +77,8 @@ def pack(value: object, keep: Callable[[Path, Array], None] | None = None, path:
         return {"$array": 0}
     raise StorageError(
         f"{_at(path)} is a {type(value).__module__}.{type(value).__qualname__}, which cannot be "
-        f"stored as it is; expected dict, list, {'array, ' if keep else ''}str, int, float, bool or "
-        "None: convert it with list(), .item() or np.asarray()"
+        f"stored as it is; expected dict, list, {'array, ' if keep else ''}str, int, float, bool "
+        "or None: convert it with list(), .item() or np.asarray()"
     )
 
 

@@ -50,14 +50,19 @@ def verify(backend: Backend, prefix: str) -> Verification:
     """
     found = Verification()
     regular = dict(backend.walk(prefix))
-    manifests = [path for path in regular if path.rpartition("/")[2] == MANIFEST]
-    for path in sorted(manifests):
-        for named in _check_commit(backend, path.rpartition("/")[0], found):
+    commits = [path.removesuffix(f"/{MANIFEST}") for path in regular if _is_manifest(path)]
+    for path in sorted(commits):
+        for named in _check_commit(backend, path, found):
             regular.pop(named, None)
     for path, is_file in sorted(regular.items()):
-        _check_rest(backend, path, found, is_file=is_file)
+        inside = any(path.startswith(f"{commit}/") for commit in commits)
+        _check_rest(backend, path, found, is_document=is_file and not inside)
     found.problems.sort(key=lambda problem: problem.path)
     return found
+
+
+def _is_manifest(path: str) -> bool:
+    return path.endswith(f"/{MANIFEST}")
 
 
 def _check_commit(backend: Backend, path: str, found: Verification) -> list[str]:
@@ -84,12 +89,12 @@ def _check_commit(backend: Backend, path: str, found: Verification) -> list[str]
     return named
 
 
-def _check_rest(backend: Backend, path: str, found: Verification, *, is_file: bool) -> None:
-    """Check what no manifest names: it must be a document, of this path."""
+def _check_rest(backend: Backend, path: str, found: Verification, *, is_document: bool) -> None:
+    """Check what no manifest names: outside of commits it must be a document, of this path."""
     found.files += 1
     try:
-        if not is_file:
-            raise IntegrityError(f"{path} is a link or a device; a store holds files only")
+        if not is_document:
+            raise IntegrityError(f"{path} is extra: no manifest names it, no store made it")
         data = read_document(backend, path)
         unseal_at(path, data)
         found.bytes += len(data)

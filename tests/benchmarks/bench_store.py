@@ -1,0 +1,115 @@
+"""What a durable commit and a verified read cost, beside the bare minimum for the same bytes.
+
+Run as `python tests/benchmarks/bench_store.py [FOLDER]`. The two sides alternate within one run;
+shown are the median and the spread (10th to 90th percentile) of each, and the median of the
+ratios of neighbours. The bare minimum of a commit is write, fsync, rename and fsync of the
+directory, of one file, without any digest; that of a read is `np.fromfile` and BLAKE3.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from blake3 import blake3
+
+from training.artifacts import ArtifactStore, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from training.types import Array
+
+SIZES = {1_000_000: 60, 10_000_000: 30, 100_000_000: 10}
+
+
+def bare_write(folder: Path, data: Array, name: str) -> None:
+    """Write, fsync, rename, fsync of the directory."""
+    fresh = folder / f"{name}.new"
+    file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    rest = memoryview(data).cast("B")
+    while rest:
+        rest = rest[os.write(file, rest) :]
+    os.fsync(file)
+    os.close(file)
+    fresh.rename(folder / name)
+    directory = os.open(folder, os.O_RDONLY)
+    os.fsync(directory)
+    os.close(directory)
+
+
+def bare_read(path: Path) -> str:
+    """Read into an array and digest it."""
+    return str(blake3(np.fromfile(path, np.uint8)).hexdigest())
+
+
+def compare(
+    bare: Callable[[], object], ours: Callable[[], object], rounds: int
+) -> tuple[Array, Array]:
+    """Seconds of both, taken in turn; the order changes each round."""
+    seconds = np.empty((2, rounds))
+    for round_number in range(-2, rounds):  # two to warm up
+        for side in (0, 1) if round_number % 2 else (1, 0):
+            begin = time.perf_counter()
+            (bare, ours)[side]()
+            seconds[side, max(round_number, 0)] = time.perf_counter() - begin
+    return seconds[0], seconds[1]
+
+
+def show(title: str, size: int, bare: Array, ours: Array) -> None:
+    """One line of the table."""
+    cells = []
+    for seconds in (bare, ours):
+        low, middle, high = np.percentile(seconds * 1e3, (10, 50, 90))
+        cells.append(f"{middle:8.2f} ({low:.2f} to {high:.2f})")
+    ratios = np.percentile(ours / bare, (10, 50, 90))
+    ratio = f"{ratios[1]:.2f} ({ratios[0]:.2f} to {ratios[2]:.2f})"
+    print(f"{title:16} {size / 1e6:5.0f} MB  {cells[0]:>28}  {cells[1]:>28}  {ratio:>22}")
+
+
+def main(folder: Path) -> None:
+    """Print the table."""
+    print(f"{'':25} {'bare, ms':>29}  {'store, ms':>28}  {'ratio':>22}")
+    store = ArtifactStore(folder / "store")
+    for size, rounds in SIZES.items():
+        tree = {"weights": {"w": np.frombuffer(np.random.default_rng(0).bytes(size), np.float32)}}
+        raw = tree["weights"]["w"]
+        names = count()
+        show(
+            "commit",
+            size,
+            *compare(
+                lambda raw=raw, names=names: bare_write(folder, raw, f"bare-{next(names)}"),
+                lambda tree=tree, names=names, size=size: store.commit(
+                    f"commits/{size}/{next(names)}", {"state": encode(tree)}
+                ),
+                rounds,
+            ),
+        )
+        path = f"commits/{size}/{store.children(f'commits/{size}')[0]}"
+        place = folder / "store" / path / "state"
+        show(
+            "verified read",
+            size,
+            *compare(
+                lambda place=place: bare_read(place),
+                lambda path=path: store.read_tree(path, "state"),
+                rounds,
+            ),
+        )
+        for file in folder.glob("bare-*"):
+            file.unlink()
+        shutil.rmtree(folder / "store")
+    os.sync()
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else ".") as here:
+        main(Path(here))
