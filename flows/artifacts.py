@@ -10,7 +10,7 @@ import logging
 import math
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from httpx import HTTPError
 from prefect.artifacts import (
@@ -61,29 +61,27 @@ class Dashboard:
         self._try(self._show_report)
 
     def _begin(self) -> None:
-        self._progress = create_progress_artifact(
+        made = create_progress_artifact(
             progress=self._share(self._run.session.state.epoch),
             key=f"{self._key}-progress",
             description=f"Epochs of run {self._run.run_id}",
-            _sync=True,
         )
+        self._progress = cast("UUID", made)  # a coroutine only where an event loop runs
 
     def _show_progress(self, epoch: int) -> None:
         if self._progress is not None:
-            update_progress_artifact(self._progress, progress=self._share(epoch), _sync=True)
+            update_progress_artifact(self._progress, progress=self._share(epoch))
 
     def _show_history(self, rows: list[Row]) -> None:
         create_table_artifact(
             table=[_plain(row) for row in rows[-TABLE_ROWS:]],
             key=f"{self._key}-metrics",
             description=f"Metrics of run {self._run.run_id}, the last {TABLE_ROWS} epochs",
-            _sync=True,
         )
         create_markdown_artifact(
             markdown=loss_curve(rows),
             key=f"{self._key}-loss-curve",
             description=f"Loss of run {self._run.run_id}",
-            _sync=True,
         )
 
     def _show_report(self) -> None:
@@ -92,7 +90,6 @@ class Dashboard:
             markdown=report.decode(),
             key=f"{self._key}-report",
             description=f"Report of run {self._run.run_id}",
-            _sync=True,
         )
 
     def _share(self, epoch: int) -> float:

@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 
 from prefect import flow
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 from prefect.runtime import flow_run
 
 from flows.artifacts import Dashboard
@@ -64,10 +66,16 @@ def train(
         What `retrain run --json` prints.
     """
     run = PREPARED.get() or TrainingRun(config, storage, resume=resume, expect=run_id, slot=slot)
-    load_data.with_options(cache_policy=None)(run)
+    load_data(run)
     with run.held() as start:
         result = run.completed() if start.is_complete else train_model(run)
     return result.to_json()
+
+
+def deliver() -> None:
+    """Send the log lines and events that are still queued, before the server may go away."""
+    APILogWorker.drain_all(timeout=10)
+    EventsWorker.drain_all(timeout=10)
 
 
 def train_model(run: TrainingRun) -> TrainingResult:

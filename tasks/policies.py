@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from prefect.cache_policies import CacheKeyFnPolicy
+from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 
 from tasks.results import PLAIN_JSON, result_storage
 from training.errors import BusyError, InputError, InterruptedRunError, MetricError
@@ -54,7 +54,7 @@ class Policies:
             "retry_condition_fn": may_retry,
             "timeout_seconds": execution.task_timeout_seconds,
             "persist_result": False,
-            "cache_policy": None,
+            "cache_policy": NO_CACHE,
         }
 
     def remembered(self, *, believe: bool, timeout: float | None = None) -> dict[str, Any]:

@@ -68,5 +68,5 @@ def result_storage(storage: str) -> ResultStorage:
     """The block for a storage, saved with the Prefect server as it must be before it is used."""
     slug = f"retrain-{blake3(storage.encode()).hexdigest()[:12]}"
     block = ResultStorage(storage=storage)
-    block.save(slug, overwrite=True, _sync=True)
+    block.save(slug, overwrite=True)
     return block

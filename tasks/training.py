@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed
 
 from training.callbacks.logging import format_metrics
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from training.run import Session, TrainingResult, TrainingRun
 
 
-@task(name="load-data", persist_result=False)
+@task(name="load-data", persist_result=False, cache_policy=NO_CACHE)
 def load_data(run: TrainingRun) -> dict[str, Any]:
     """Read and check the data, make features, split; what they are in plain values."""
     return run.load_data()

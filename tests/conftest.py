@@ -85,4 +85,7 @@ def server(prefect_home: Path) -> Iterator[str]:
     with temporary_server(lambda _seconds: None) as url:
         os.environ["PREFECT_API_URL"] = url
         yield url
+        from flows.train import deliver
+
+        deliver()
         os.environ.pop("PREFECT_API_URL", None)

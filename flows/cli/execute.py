@@ -21,6 +21,7 @@ from training.run.start import decide
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
     from training.config import RunConfig
     from training.run import Resume, TrainingResult
@@ -81,7 +82,7 @@ def execute(job: Job, *, as_json: bool) -> None:
         _print_result(run.completed(), as_json=as_json)
         return
     try:
-        with Screen(run) as screen:
+        with _sigterm_raises(), Screen(run) as screen:
             result = _train(run, job, screen)
     except BaseException as error:
         _explain_end(run, error, as_json=as_json)
@@ -92,13 +93,14 @@ def execute(job: Job, *, as_json: bool) -> None:
 def _train(run: TrainingRun, job: Job, screen: Screen) -> TrainingResult:
     prepare()
     with _server(screen):
-        from flows.train import PREPARED, train
+        from flows.train import PREPARED, deliver, train
 
         token = PREPARED.set(run)
         try:
             train(job.config, job.storage, job.resume, job.expect, job.slot)
         finally:
             PREPARED.reset(token)
+            deliver()
     return run.result
 
 
@@ -165,11 +167,28 @@ def _explain_end(run: TrainingRun, error: BaseException, *, as_json: bool) -> No
         sys.exit(1)
 
 
+class _TerminatedError(BaseException):
+    """SIGTERM, as an exception like KeyboardInterrupt: there are last words to say."""
+
+
+@contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """Prefect ends its flow on SIGTERM, then sends the signal on to whoever had it before."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise _TerminatedError
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _signal_of(error: BaseException) -> int | None:
     if isinstance(error, KeyboardInterrupt):
         return int(signal.SIGINT)
-    kind = type(error).__name__
-    return int(signal.SIGTERM) if kind == "TerminationSignal" else None
+    return int(signal.SIGTERM) if isinstance(error, _TerminatedError) else None
 
 
 def _print_result(result: TrainingResult, *, as_json: bool) -> None:

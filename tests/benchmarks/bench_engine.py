@@ -33,7 +33,9 @@ TRAINING = TrainingConfig(epochs=10_000, batch_size=BATCH)
 
 def _data() -> DataManager:
     random = np.random.default_rng(0)
-    frame = pd.DataFrame(random.normal(size=(ROWS, FEATURES)), columns=[f"x{i}" for i in range(FEATURES)])
+    frame = pd.DataFrame(
+        random.normal(size=(ROWS, FEATURES)), columns=[f"x{i}" for i in range(FEATURES)]
+    )
     frame["y"] = frame.sum(axis=1)
     config: dict[str, Any] = {
         "source": {"type": "dataframe"},
@@ -109,7 +111,9 @@ def _print_epochs(engine: TrainingEngine, session: Session) -> None:
         session.commit(ref)
         staged.append(1e3 * max(middle - started - per_batch, 0.0))
         committed.append(1e3 * (perf_counter() - middle))
-    print(f"an epoch beyond its batches, ms: staging {_spread(staged)}, commit {_spread(committed)}")
+    print(
+        f"an epoch beyond its batches, ms: staging {_spread(staged)}, commit {_spread(committed)}"
+    )
 
 
 def _print_memory(engine: TrainingEngine, session: Session) -> None:

@@ -30,7 +30,9 @@ CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 def _blocks(language: str) -> Iterator[Any]:
     for page in PAGES:
         pattern = rf"^```{language}\n(.*?)^```"
-        for number, text in enumerate(re.findall(pattern, page.read_text(), re.DOTALL | re.M), 1):
+        for number, text in enumerate(
+            re.findall(pattern, page.read_text(), re.DOTALL | re.MULTILINE), 1
+        ):
             yield pytest.param(text, id=f"{page.name}-{number}")
 
 
@@ -92,9 +94,7 @@ def test_configurations_are_valid(path: Path) -> None:
     assert load_config(path).name
 
 
-@pytest.mark.parametrize(
-    "name", ["quickstart", "linear", "logistic", "mlp", "custom"]
-)
+@pytest.mark.parametrize("name", ["quickstart", "linear", "logistic", "mlp", "custom"])
 def test_configurations_of_the_sample_train(
     name: str, server: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,9 +124,7 @@ def test_wrong_input_ends_with_2_in_a_line_or_two_and_writes_nothing(
     case: str, retrain: Retrain, tmp_path: Path
 ) -> None:
     (tmp_path / "list.yaml").write_text("- 1")
-    (tmp_path / "csv.yaml").write_text(
-        "data: {source: {type: csv, path: prices.csv}, min_rows: 2}"
-    )
+    (tmp_path / "csv.yaml").write_text("data: {source: {type: csv, path: prices.csv}, min_rows: 2}")
     dates = [f"2020-01-{day:02d}" for day in range(1, 29)]
     rows = "\n".join(f"{date},{100 + number}" for number, date in enumerate(dates))
     (tmp_path / "prices.csv").write_text("date,Close\n" + rows)
@@ -213,14 +211,14 @@ def test_a_signal_saves_a_checkpoint_and_says_how_to_go_on(
     server: str, retrain: Retrain, tmp_path: Path, number: signal.Signals
 ) -> None:
     """Stopped in the middle, resumed with the printed command, equal to the undisturbed run."""
-    long = ["--set", "training.epochs=30", "--set", "training.batch_size=2", "--set",
+    long = ["--set", "training.epochs=8", "--set", "training.batch_size=2", "--set",
             "callbacks=[]"]  # fmt: skip
     process = _start(tmp_path, "run", QUICK, *long)
     assert process.stderr is not None
     seen = []
     for line in process.stderr:
         seen.append(line)
-        if line.startswith("epoch 2/30"):
+        if line.startswith("epoch 2/8"):
             time.sleep(0.1)
             process.send_signal(number)
             break
@@ -235,5 +233,5 @@ def test_a_signal_saves_a_checkpoint_and_says_how_to_go_on(
     assert resumed["resumed_from"]["epoch"] >= 2
     assert resumed["resumed_from"]["batch"] > 0
     assert resumed["redone_epochs"] == 0
-    whole = _run(retrain, *long, "--storage", "whole", epochs=30)
+    whole = _run(retrain, *long, "--storage", "whole", epochs=8)
     assert resumed["model"]["digest"] == whole["model"]["digest"]

@@ -44,7 +44,8 @@ def flow(server: str, tmp_path: Path) -> Flow:
 
     def run(config: RunConfig | None = None, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - the flow's own
         storage = parameters.pop("storage", str(tmp_path / "storage"))
-        return train(config or _config(), storage, **parameters)
+        result: dict[str, Any] = train(config or _config(), storage, **parameters)
+        return result
 
     return run
 
@@ -96,7 +97,7 @@ def _task_runs(flow_run: FlowRun) -> dict[str, TaskRun]:
     for _ in range(100):
         with get_client(sync_client=True) as client:
             found = client.read_task_runs(flow_run_filter=chosen)
-        by_name = {item.name.rsplit("-", 1)[0] if "-model-" in item.name else item.name: item for item in found}
+        by_name = {item.name: item for item in found}
         final = all(item.state and item.state.is_final() for item in found)
         if final and any(name.startswith(("register", "load")) for name in by_name):
             return by_name
@@ -106,7 +107,7 @@ def _task_runs(flow_run: FlowRun) -> dict[str, TaskRun]:
 
 def _states(flow_run: FlowRun) -> dict[str, str]:
     return {
-        name: item.state.name
+        name: str(item.state.name)
         for name, item in _task_runs(flow_run).items()
         if item.state and name.startswith(("train-epoch", "save-checkpoint"))
     }
@@ -250,7 +251,12 @@ def test_the_page_of_the_run_has_progress_table_curve_and_report(flow: Flow) -> 
     chosen = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
     with get_client(sync_client=True) as client:
         found = {item.key: item for item in client.read_artifacts(artifact_filter=chosen)}
-    assert set(found) == {f"sample-{kind}" for kind in ("progress", "metrics", "loss-curve", "report")}
+    assert set(found) == {
+        "sample-progress",
+        "sample-metrics",
+        "sample-loss-curve",
+        "sample-report",
+    }
     assert found["sample-progress"].data == 100.0
     assert len(json.loads(str(found["sample-metrics"].data))) == 4
     assert "xychart-beta" in str(found["sample-loss-curve"].data)

@@ -15,12 +15,15 @@ from training.registry import ModelRegistry
 from training.run import RunRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import pandas as pd
-    from conftest import Train
 
     from training.callbacks import BatchRecord, EpochRecord
+    from training.run import TrainingResult
+
+    Train = Callable[..., TrainingResult]
 
 
 class Recorder(CallbackBase):
@@ -167,7 +170,7 @@ def test_other_data_and_another_configuration_are_new_runs_that_say_why(
     more = train(epochs=4, frame=table.iloc[:390])
     assert "data changed (10 fewer rows)" in more.reason
     changed = table.copy()
-    changed.loc[0, "a"] += 1
+    changed["a"] += 1.0
     assert train(epochs=4, frame=changed).run_id not in {first.run_id, longer.run_id}
 
 
@@ -296,4 +299,4 @@ def test_weights_of_the_registered_version_are_the_final_ones(train: Train, tmp_
     )
     saved = state["model"]["weights"]  # type: ignore[call-overload, index] # a nested tree
     for name, array in weights.items():
-        np.testing.assert_array_equal(array, saved[name])  # type: ignore[arg-type, index, call-overload] # as above
+        np.testing.assert_array_equal(array, saved[name])  # type: ignore[index, call-overload] # as above

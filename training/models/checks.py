@@ -1,0 +1,109 @@
+"""What arrays a NumPy model takes, and what it says about others.
+
+The hot path only compares; these functions run when something did not match, and raise.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from training.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from training.types import Array, TaskKind
+
+
+def check_inputs(x: object, inputs: int, dtype: np.dtype[Any]) -> None:
+    """Accept a contiguous array of shape (rows, inputs).
+
+    Raises:
+        DataError: anything else.
+    """
+    expected = f"a C-contiguous {dtype} array of shape (rows, {inputs})"
+    if not isinstance(x, np.ndarray):
+        raise DataError(f"inputs are a {type(x).__name__}; expected {expected}")
+    got = f"inputs of shape {x.shape} and dtype {x.dtype}"
+    if x.ndim == 3:  # noqa: PLR2004 - (rows, window, features)
+        raise DataError(f"{got}; expected {expected}: flatten windows with x.reshape(len(x), -1)")
+    if x.ndim != 2 or x.shape[1] != inputs:  # noqa: PLR2004 - (rows, features)
+        raise DataError(f"{got}; expected {expected}")
+    if x.dtype != dtype:
+        raise DataError(f"{got}; expected {expected}: convert once with x.astype({str(dtype)!r})")
+    if not x.flags.c_contiguous:
+        raise DataError(f"{got}, not contiguous; expected {expected}: np.ascontiguousarray(x)")
+
+
+def fit_targets(y: object, rows: int, outputs: int, task: TaskKind, dtype: np.dtype[Any]) -> Array:
+    """Targets in the shape that losses take: (rows,), or (rows, outputs) for several values.
+
+    Args:
+        y: of that shape, or (rows, 1) in place of (rows,). Of the model's dtype; classes may be
+            whole numbers of any dtype too.
+        rows: number of rows of the inputs.
+        outputs: number of outputs of the model.
+        task: what the targets are.
+        dtype: of the model.
+
+    Raises:
+        DataError: another shape or dtype.
+    """
+    columns = outputs if task == "regression" else 1
+    shape = (rows,) if columns == 1 else (rows, columns)
+    kinds = f"{dtype}" if task == "regression" else f"{dtype} or integer"
+    expected = f"{kinds} targets of shape {shape}"
+    if not isinstance(y, np.ndarray):
+        raise DataError(f"targets are a {type(y).__name__}; expected {expected}")
+    if y.shape not in {shape, (rows, columns)}:
+        raise DataError(f"targets of shape {y.shape}; expected {expected}, one for each row")
+    if y.dtype != dtype and (task == "regression" or y.dtype.kind not in "iub"):
+        raise DataError(f"targets of dtype {y.dtype}; expected {expected}: convert them once")
+    return y.reshape(shape)
+
+
+def check_weight(weight: object, rows: int, dtype: np.dtype[Any]) -> None:
+    """Accept one weight for each row.
+
+    Raises:
+        DataError: anything else.
+    """
+    shape, got = getattr(weight, "shape", None), getattr(weight, "dtype", type(weight).__name__)
+    if not isinstance(weight, np.ndarray) or shape != (rows,) or got != dtype:
+        raise DataError(
+            f"weights of shape {shape} and dtype {got}; expected a {dtype} array of shape "
+            f"{(rows,)}, one weight for each row, or None"
+        )
+
+
+def check_state(part: str, given: object, expected: Mapping[str, Array]) -> dict[str, Array]:
+    """The arrays of a part of a state, when they fit.
+
+    A state that does not fit was made by another configuration: its bytes have been verified
+    before it came here, so this is a `ConfigError` and not an `IntegrityError`.
+
+    Raises:
+        ConfigError: names, shapes or dtypes are not the expected ones.
+    """
+    if not isinstance(given, dict) or set(given) != set(expected):
+        names = sorted(given) if isinstance(given, dict) else type(given).__name__
+        raise ConfigError(
+            f"this state has {part} {names}; this model expects {sorted(expected)}: load it into "
+            "a model of the same configuration"
+        )
+    for name, array in expected.items():
+        value = given[name]
+        if getattr(value, "shape", None) != array.shape or value.dtype != array.dtype:
+            raise ConfigError(
+                f"this state has {part}.{name} {_describe(value)}; this model expects "
+                f"{_describe(array)}: load it into a model of the same configuration"
+            )
+    return given
+
+
+def _describe(value: object) -> str:
+    if isinstance(value, np.ndarray):
+        return f"of shape {value.shape} and dtype {value.dtype}"
+    return f"= {value!r}"
