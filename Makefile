@@ -1,76 +1,89 @@
 # `make train` and `make test` do all their own set-up, in .venv. `make help` lists the targets.
+# GNU make 3.81, which macOS has, is enough.
 
 VENV := .venv
 BIN := $(VENV)/bin
-# Which extras `make test` installs besides: EXTRAS=all for all of them, or EXTRAS=torch.
+# What `make test`, `check` and `bench` install besides: EXTRAS=all, or a single one (EXTRAS=torch).
 EXTRAS ?=
-LOCKED := pyproject.toml constraints.txt
-# The newest of these that the path has, unless PYTHON=… says which.
-PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
-	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
-	&& { echo $$name; break; }; done)
+# The first of these that will do makes .venv; PYTHON=/path/to/python3 says which.
+PYTHON ?= python3 python3.13 python3.12 python3.11
 
-.PHONY: help setup train test test-long check bench clean
+base := $(VENV)/.installed
+dev := $(VENV)/.installed-dev
+extras := $(if $(EXTRAS),$(VENV)/.installed-extras-$(EXTRAS))
+unfinished := $(VENV)/.installing
 
-help:  ## what there is
+.NOTPARALLEL:
+.PHONY: help setup train test test-long check bench clean again
+
+help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
 	| awk -F'|' '{printf "make %-10s %s\n", $$1, $$2}'
 
-setup: $(VENV)/.installed  ## install what training needs
+setup: $(base)  ## install what training needs
 
-train: $(VENV)/.installed  ## train on twenty years of the S&P 500; again: says that it is done
+train: $(base)  ## train on twenty years of the S&P 500; again: says that it is done
 	@$(BIN)/retrain run configs/quickstart.yaml
 
-test: $(VENV)/.installed-dev$(EXTRAS)  ## run the tests; EXTRAS=all: those of PyTorch and the like too
+test: $(dev) $(extras)  ## run the tests; EXTRAS=all: those of PyTorch and the like too
 	$(BIN)/python -m pytest -m 'not long'
 
-test-long: $(VENV)/.installed-dev$(EXTRAS)  ## crash and fault campaigns
+test-long: $(dev) $(extras)  ## crash and fault campaigns
 	$(BIN)/python -m pytest -m long
 
-check: $(VENV)/.installed-dev$(EXTRAS)  ## lint, format, types, import contracts
+check: $(dev) $(extras)  ## lint, format, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.installed-dev$(EXTRAS)  ## benchmarks; each prints a table
+bench: $(dev) $(extras)  ## run the benchmarks; each prints a table
 	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; \
-	$(BIN)/python $$script; done
+	$(BIN)/python "$$script"; done
 
-clean:  ## remove what was installed and cached; never ./artifacts
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+clean:  ## remove what was installed, built and cached; never ./artifacts
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache \
+	.import_linter_cache .hypothesis
 
-# A stamp is written when an install is complete, so an interrupted one is done again, and a
-# complete one is not.
-$(VENV)/.installed: $(LOCKED) | $(VENV)/bin/python
+# The stamps are written when an install is complete, so a complete one is not repeated.
+$(base): pyproject.toml constraints.txt $(BIN)/python
 	$(call install,.)
-	@touch $@
 
-$(VENV)/.installed-dev: $(LOCKED) $(VENV)/.installed | $(VENV)/bin/python
+$(dev): pyproject.toml constraints.txt $(BIN)/python
 	$(call install,.[dev])
-	@touch $@
 
-$(VENV)/.installed-dev%: $(LOCKED) $(VENV)/.installed | $(VENV)/bin/python
-	$(call install,.[dev$(comma)$*])
-	@touch $@
+$(extras): pyproject.toml constraints.txt $(BIN)/python
+	$(call install,.[$(EXTRAS)])
 
-comma := ,
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install -c constraints.txt
 
-# Of `arch` only a data file is read: without its dependencies, which are 208 MB.
+# Of `arch` only a data file is read, so it comes without its dependencies, which are 208 MB.
 define install
-	@echo "installing (a few minutes the first time) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '$(1)'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
-	-c constraints.txt arch
+	@echo $$PPID > $(unfinished)
+	@echo "installing $(1) into $(VENV) (a minute or two the first time) ..."
+	@$(PIP) -e '$(1)'
+	@$(PIP) --no-deps arch
+	@rm -f $(unfinished)
+	@touch $(base) $@
 endef
 
-$(VENV)/bin/python:
-	@test -n "$(PYTHON)" || { echo "no Python 3.11 or later on the path: install one" \
-	"(Debian: apt install python3 python3-venv; macOS: brew install python@3.12)," \
-	"or say which with PYTHON=/path/to/python3" >&2; exit 2; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	echo "$(PYTHON) is too old: 3.11 or later is needed; say which with PYTHON=…" >&2; exit 2; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
-	echo "$(PYTHON) has no venv: install it (Debian: apt install python3-venv)" >&2; exit 2; }
-	@rm -rf $(VENV)
-	@$(PYTHON) -m venv $(VENV)
+# A package that pip was killed in the middle of looks installed to pip; so after an install that
+# did not end well the environment is made again.
+$(BIN)/python: $(if $(wildcard $(unfinished)),again)
+	@if kill -0 `cat $(unfinished) 2>/dev/null` 2>/dev/null; then \
+	echo "another make is installing into $(VENV): wait for it" >&2; exit 2; fi
+	@for python in $(PYTHON); do \
+	why=`$$python -c '$(will_do)' 2>/dev/null` && { rm -rf $(VENV); mkdir $(VENV); \
+	echo $$PPID > $(unfinished); exec $$python -m venv $(VENV); }; \
+	found="$$found$${why:+; $$python is $$why}"; done; \
+	echo "no Python 3.11, 3.12 or 3.13 with venv found$$found: install one (Debian: apt install" \
+	"python3-venv; macOS: brew install python@3.13) or name it: make PYTHON=/path/to/python3" >&2; \
+	exit 2
+
+define will_do
+import sys; v = sys.version_info; \
+right = (3, 11) <= v < (3, 14); \
+lacking = right and not __import__("importlib.util").util.find_spec("ensurepip"); \
+print(sys.version.split()[0] + (" without venv" if lacking else "")); \
+sys.exit(not right or bool(lacking))
+endef
