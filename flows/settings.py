@@ -11,6 +11,7 @@ _QUIET = {
     # What a person sees comes from the command itself; the API still gets every line.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_EXTRA_LOGGERS": "training,flows",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_CLIENT_METRICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",

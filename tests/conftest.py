@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from flows.settings import prepare
 from training.config import DataConfig
 from training.data import DataManager
 from training.engine import TrainingEngine
@@ -72,8 +73,7 @@ def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home of Prefect for the whole session, set before Prefect is imported."""
     home = tmp_path_factory.mktemp("prefect")
     os.environ["PREFECT_HOME"] = str(home)
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "training,flows")
+    prepare()
     return home
 
 

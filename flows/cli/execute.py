@@ -9,11 +9,12 @@ import sys
 import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from flows.cli.progress import Screen
+from flows.cli.result import print_result
 from flows.settings import prepare
 from training.errors import InputError, RetrainError
 from training.run import RunRecord, TrainingRun
@@ -79,7 +80,7 @@ def execute(job: Job, *, as_json: bool) -> None:
     start = decide(run, job.resume)
     if start.is_complete:
         run.start = start
-        _print_result(run.completed(), as_json=as_json)
+        print_result(run.completed(), as_json=as_json)
         return
     try:
         with _sigterm_raises(), Screen(run) as screen:
@@ -87,7 +88,7 @@ def execute(job: Job, *, as_json: bool) -> None:
     except BaseException as error:
         _explain_end(run, error, as_json=as_json)
         raise
-    _print_result(result, as_json=as_json)
+    print_result(result, as_json=as_json)
 
 
 def _train(run: TrainingRun, job: Job, screen: Screen) -> TrainingResult:
@@ -189,32 +190,3 @@ def _signal_of(error: BaseException) -> int | None:
     if isinstance(error, KeyboardInterrupt):
         return int(signal.SIGINT)
     return int(signal.SIGTERM) if isinstance(error, _TerminatedError) else None
-
-
-def _print_result(result: TrainingResult, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(result.to_json()))
-        return
-    for line in _lines(result):
-        typer.echo(line)
-
-
-def _lines(result: TrainingResult) -> list[str]:
-    def row(name: str, value: Any) -> str:  # noqa: ANN401 - whatever can be printed
-        return f"{name:<12}{value}"
-
-    best = f", best {result.best_epoch}" if result.best_epoch else ""
-    early = f" ({result.stop_reason})" if result.stopped_early else ""
-    width = max((len(name) for name in result.metrics), default=0)
-    return [
-        row("run", f"{result.run_id}  {result.status}"),
-        row("", result.reason),
-        row("epochs", f"{result.epochs_completed}{best}{early}"),
-        *(
-            row("metrics" if number == 0 else "", f"{name:<{width}}  {value:.6g}")
-            for number, (name, value) in enumerate(result.metrics.items())
-        ),
-        row("checkpoint", result.checkpoint["uri"]),
-        row("model", f"{result.model['name']}:{result.model['version']}"),
-        row("digest", result.model["digest"]),
-    ]

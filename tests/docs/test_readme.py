@@ -8,18 +8,23 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from flows.cli.app import main
-from training.config import RunConfig
-from training.config.load import load_config, parse_config
-from training.models import ModelFactory
-from training.types import ModelSpec
+from training.config import DataConfig, RunConfig
+from training.config.load import load_config
+from training.data import DataManager
+from training.engine import TrainingEngine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import pandas as pd
+
+    from training.callbacks import CallbackBase
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -27,7 +32,11 @@ EXAMPLES = sorted((ROOT / "docs/examples").glob("*.py"))
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 
 
-def _blocks(language: str) -> Iterator[Any]:
+def _blocks(language: str) -> list[Any]:
+    return list(_each_block(language))
+
+
+def _each_block(language: str) -> Iterator[Any]:
     for page in PAGES:
         pattern = rf"^```{language}\n(.*?)^```"
         for number, text in enumerate(
@@ -53,28 +62,34 @@ def test_commands_succeed_in_order(
     lines = [line for line in text.splitlines() if line.startswith("retrain ")]
     assert lines
     for line in lines:
-        monkeypatch.setattr(sys, "argv", shlex.split(line, comments=True))
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert ended.value.code in {0, None}, line
+        _retrain(monkeypatch, *shlex.split(line, comments=True))
 
 
 @pytest.mark.parametrize("text", _blocks("python"))
-def test_python_blocks_run(text: str, folder: Path) -> None:
-    names: dict[str, Any] = {"__name__": "block"}
+def test_python_blocks_run(text: str, folder: Path, table: pd.DataFrame) -> None:
+    """And what they define works: a model trains, a callback listens."""
+    names: dict[str, Any] = {"__name__": "documented"}
     exec(compile(text, "block", "exec"), names)  # noqa: S102 - our own documentation
-    for value in names.values():
+    module = ModuleType("documented")
+    vars(module).update(names)
+    sys.modules["documented"] = module
+    model: dict[str, Any] = {"type": "mlp", "hidden": [4]}
+    callbacks: list[CallbackBase] = []
+    for name, value in names.items():
         if isinstance(value, type) and hasattr(value, "train_on_batch"):
-            _train(value)
-
-
-def _train(kind: type[Any]) -> None:
-    """A model class of the documentation trains, on a table, through the engine."""
-    sys.modules["documented"] = type(sys)("documented")
-    vars(sys.modules["documented"])["Documented"] = kind
-    config = parse_config({"model": {"type": "documented:Documented"}})
-    model = ModelFactory().get_model(config.model, ModelSpec(inputs=3))
-    assert isinstance(model, kind)
+            model = {"type": f"documented:{name}"}
+        elif isinstance(value, type) and value.__module__ == "documented":
+            callbacks.append(value())
+    data = {
+        "source": {"type": "dataframe"},
+        "features": [{"type": "columns"}],
+        "target": {"type": "column", "column": "y"},
+    }
+    manager = DataManager(DataConfig.model_validate(data), frame=table)
+    result = TrainingEngine(folder / "storage").train(
+        model, manager, {"epochs": 2}, callbacks=callbacks
+    )
+    assert result.epochs_completed == 2
 
 
 @pytest.mark.parametrize("text", _blocks("yaml"))
@@ -99,8 +114,12 @@ def test_configurations_of_the_sample_train(
     name: str, server: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each for two epochs, from the data to the registry."""
-    command = ["retrain", "run", f"configs/{name}.yaml", "--set", "training.epochs=2"]
-    monkeypatch.setattr(sys, "argv", command)
+    override = "training.epochs=2"
+    _retrain(monkeypatch, "retrain", "run", f"configs/{name}.yaml", "--set", override)
+
+
+def _retrain(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", list(arguments))
     with pytest.raises(SystemExit) as ended:
         main()
-    assert ended.value.code in {0, None}
+    assert ended.value.code in {0, None}, arguments
