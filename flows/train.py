@@ -104,8 +104,7 @@ def train_epochs(session: Session, policies: Policies, dashboard: Dashboard) -> 
         limit = restored if epoch < restored else session.config.epochs
         until = min(epoch + policies.execution.epochs_per_task, limit)
         staged = _train(engine, session, until, policies, believe=until <= restored)
-        is_last = session.done and staged.epoch == session.state.epoch
-        if staged.save or is_last:
+        if staged.save:
             _save(session, staged, policies, believe=until <= restored)
         epoch = staged.epoch
         dashboard.update(epoch)

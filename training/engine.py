@@ -120,7 +120,7 @@ class TrainingEngine:
         with run.watching():
             while not session.done:
                 staged = self.advance(session, session.state.epoch + 1)
-                if staged.save or session.done:
+                if staged.save:
                     session.commit(staged)
         return run.register(run.evaluate())
 
@@ -250,7 +250,8 @@ class TrainingEngine:
         fire(session.callbacks.on_epoch_end, _epoch_record(session, metrics, started, done=0))
         state.note_best(session.monitor, metrics)
         state.stop_reason = state.stop_reason or control.stop_reason
-        return session.stage(control.take_save(), metrics)
+        save = control.take_save() or ("the end" if session.done else None)
+        return session.stage(save, metrics)
 
 
 def _epoch_record(

@@ -35,15 +35,12 @@ def _measure(patience: Patience, values: list[float]) -> list[bool]:
     return [patience.measure(value, epoch) for epoch, value in enumerate(values, 1)]
 
 
-def _take(patience: Patience, value: float) -> bool:
-    patience.measure(value, epoch=len(str(value)))
-    return True
-
-
 def test_patience_counts_measurements_without_getting_better() -> None:
-    patience = Patience(Monitor("loss"), patience=2)
-    exhausted = [patience.exhausted for value in (3.0, 2.0, 2.5, 2.0) if _take(patience, value)]
-    assert exhausted == [False, False, False, True]
+    patience, seen = Patience(Monitor("loss"), patience=2), []
+    for epoch, value in enumerate([3.0, 2.0, 2.5, 2.0], 1):
+        patience.measure(value, epoch)
+        seen.append(patience.exhausted)
+    assert seen == [False, False, False, True]
     assert (patience.best, patience.best_epoch) == (2.0, 2)
 
 
