@@ -97,16 +97,16 @@ class RunRecord:
         while True:
             self._attempt += 1
             try:
-                self.store.create(self._numbered("attempts"), note)
+                self.store.create(f"{self.folder}/attempts/{self._attempt:08d}.json", note)
             except ExistsError:
                 continue
             return
 
     def end(self, status: str, reason: str) -> None:
-        """Write down how this attempt ended."""
+        """Write down how this attempt ended, if it began; the first ending stands."""
         if self._attempt:
             note = {"status": status, "reason": reason, "at": _now()}
-            self.store.create(self._numbered("endings"), note)
+            self._create_once(f"endings/{self._attempt:08d}.json", note)
 
     def finish(self, outcome: dict[str, Any]) -> None:
         """The run is finished."""
@@ -131,9 +131,6 @@ class RunRecord:
     def _create_once(self, name: str, body: dict[str, Any]) -> None:
         with suppress(ExistsError):  # an attempt of this identity wrote the same before it died
             self.store.create(f"{self.folder}/{name}", body)
-
-    def _numbered(self, kind: str) -> str:
-        return f"{self.folder}/{kind}/{self._attempt:08d}.json"
 
 
 def run_ids(store: ArtifactStore) -> list[str]:

@@ -15,6 +15,7 @@ from training.errors import BusyError, ConfigError, InterruptedRunError
 from training.evaluation import check_evaluation
 from training.models import ModelFactory
 from training.registry import ModelRegistry
+from training.run.deadline import EpochDeadline
 from training.run.finish import card, final_metrics, require_finite, write_report
 from training.run.identity import Identity
 from training.run.keeper import RunKeeper, redone_epochs
@@ -150,11 +151,9 @@ class TrainingRun:
             logger.info("%s", self.start.reason)
             try:
                 yield self.start
-            except InterruptedRunError as error:
-                self.record.end("interrupted", str(error))
-                raise
             except BaseException as error:
-                self.record.end("failed", f"{type(error).__name__}: {error}")
+                status = "failed" if isinstance(error, Exception) else "interrupted"
+                self.record.end(status, f"{type(error).__name__}: {error}")
                 raise
 
     def create_model(self) -> Session:
@@ -181,7 +180,11 @@ class TrainingRun:
     def watching(self) -> Iterator[None]:
         """Answer SIGINT and SIGTERM with a checkpoint while epochs are trained."""
         with graceful_stop(self.session.control, self.config.execution.grace_seconds):
-            yield
+            try:
+                yield
+            except InterruptedRunError as error:
+                self.record.end("interrupted", str(error))
+                raise
 
     def evaluate(self) -> dict[str, float]:
         """Measure the final model: the last epoch's, or what a callback put in its place.
@@ -234,11 +237,11 @@ class TrainingRun:
         return self.result
 
     def _all_callbacks(self, given: CallbackList | Iterable[CallbackBase]) -> CallbackList:
-        if isinstance(given, CallbackList):
-            return CallbackList([*given, self._keeper])
         config = self.config
-        built = build_callbacks(config.callbacks, config.checkpoints, given, self._trusted)
-        return CallbackList([*built, self._keeper])
+        ours = (self._keeper, EpochDeadline(config.execution.epoch_timeout_seconds))
+        if not isinstance(given, CallbackList):
+            given = build_callbacks(config.callbacks, config.checkpoints, given, self._trusted)
+        return CallbackList([*given, *ours])
 
     def _new_session(self) -> Session:
         config, data, spec = self.config, self.data, self._spec
