@@ -52,8 +52,8 @@ $(base): pyproject.toml constraints.txt $(BIN)/python
 $(dev): pyproject.toml constraints.txt $(BIN)/python
 	$(call install,.[dev])
 
-$(extras): pyproject.toml constraints.txt $(BIN)/python
-	$(call install,.[$(EXTRAS)])
+$(VENV)/.installed-extras-%: pyproject.toml constraints.txt $(BIN)/python
+	$(call install,.[$*])
 
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install -c constraints.txt
 
@@ -67,11 +67,17 @@ define install
 	@touch $(base) $@
 endef
 
+will_do := import importlib.util, sys; \
+	right = (3, 11) <= sys.version_info < (3, 14); \
+	venv = bool(importlib.util.find_spec("ensurepip")); \
+	print(sys.version.split()[0] + (" without venv" if right and not venv else "")); \
+	sys.exit(not (right and venv))
+
 # A package that pip was killed in the middle of looks installed to pip; so after an install that
 # did not end well the environment is made again.
 $(BIN)/python: $(if $(wildcard $(unfinished)),again)
 	@if kill -0 `cat $(unfinished) 2>/dev/null` 2>/dev/null; then \
-	echo "another make is installing into $(VENV): wait for it" >&2; exit 2; fi
+	echo "another make is installing into $(VENV): wait for it, or remove $(VENV)" >&2; exit 2; fi
 	@for python in $(PYTHON); do \
 	why=`$$python -c '$(will_do)' 2>/dev/null` && { rm -rf $(VENV); mkdir $(VENV); \
 	echo $$PPID > $(unfinished); exec $$python -m venv $(VENV); }; \
@@ -79,11 +85,3 @@ $(BIN)/python: $(if $(wildcard $(unfinished)),again)
 	echo "no Python 3.11, 3.12 or 3.13 with venv found$$found: install one (Debian: apt install" \
 	"python3-venv; macOS: brew install python@3.13) or name it: make PYTHON=/path/to/python3" >&2; \
 	exit 2
-
-define will_do
-import sys; v = sys.version_info; \
-right = (3, 11) <= v < (3, 14); \
-lacking = right and not __import__("importlib.util").util.find_spec("ensurepip"); \
-print(sys.version.split()[0] + (" without venv" if lacking else "")); \
-sys.exit(not right or bool(lacking))
-endef

@@ -72,8 +72,12 @@ class Encoded:
                 yield little.reshape(-1).view(np.uint8).data
 
     def digest(self) -> str:
-        """`blake3:` and the digest of the file's bytes."""
-        hasher = blake3(max_threads=blake3.AUTO)
+        """`blake3:` and the digest of the file's bytes.
+
+        In one thread: those of BLAKE3's own pool do not exist in a process that is forked off
+        later, which would wait for them for ever.
+        """
+        hasher = blake3()
         for buffer in self.buffers():
             hasher.update(buffer)
         return f"blake3:{hasher.hexdigest()}"
