@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from training.run import Session, TrainingResult, TrainingRun
 
 
-@task(name="load-data", persist_result=False, cache_policy=NO_CACHE)
+@task(name="load-data", task_run_name="load-data", persist_result=False, cache_policy=NO_CACHE)
 def load_data(run: TrainingRun) -> dict[str, Any]:
     """Read and check the data, make features, split; what they are in plain values."""
     return run.load_data()
 
 
-@task(name="create-model", persist_result=False)
+@task(name="create-model", task_run_name="create-model", persist_result=False)
 def create_model(run: TrainingRun) -> dict[str, Any]:
     """The model and its session, at the newest checkpoint that verifies or at a new first one."""
     session = run.create_model()
@@ -46,13 +46,13 @@ def save_checkpoint(session: Session, epoch: int, staged: dict[str, Any]) -> dic
     return session.commit(CheckpointRef(**staged)).to_json()
 
 
-@task(name="evaluate-model", persist_result=False)
+@task(name="evaluate-model", task_run_name="evaluate-model", persist_result=False)
 def evaluate_model(run: TrainingRun) -> dict[str, float]:
     """Measure the final model on the parts that were held out."""
     return run.evaluate()
 
 
-@task(name="register-model", persist_result=False)
+@task(name="register-model", task_run_name="register-model", persist_result=False)
 def register_model(run: TrainingRun, metrics: dict[str, float]) -> TrainingResult:
     """Register the final model; the run is finished."""
     return run.register(metrics)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import math
 from typing import TYPE_CHECKING, Any
+
+from training.evaluation.curve import loss_curve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     Row = Mapping[str, Any]
 
 SHOWN_ROWS = 40
-CURVE_POINTS = 60
 STRATEGIES = ("backtest", "buy_and_hold")
 
 
@@ -56,33 +55,6 @@ def markdown_report(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def loss_curve(history: Sequence[Row]) -> str:
-    """Loss and validation loss over the epochs, as a Mermaid chart."""
-    rows = [row for row in history if math.isfinite(row["metrics"].get("loss", math.nan))]
-    if not rows:
-        return "No epoch was trained."
-    rows = _thinned(rows, CURVE_POINTS)
-    lines = [f"line {_points(row['metrics']['loss'] for row in rows)}"]
-    validated = all(math.isfinite(row["metrics"].get("val_loss", math.nan)) for row in rows)
-    if validated:
-        lines.append(f"line {_points(row['metrics']['val_loss'] for row in rows)}")
-    legend = "loss (blue), val_loss (orange)" if validated else "loss"
-    colours = {"xyChart": {"plotColorPalette": "#2563eb, #ea580c"}}
-    options = json.dumps({"theme": "base", "themeVariables": colours})
-    epochs = ", ".join(str(row["epoch"]) for row in rows)
-    chart = [
-        "```mermaid",
-        f"%%{{init: {options}}}%%",
-        "xychart-beta",
-        f'    title "{legend}"',
-        f'    x-axis "epoch" [{epochs}]',
-        '    y-axis "loss"',
-        *(f"    {line}" for line in lines),
-        "```",
-    ]
-    return "\n".join(chart)
-
-
 def _backtests(metrics: Mapping[str, float]) -> list[str]:
     """Strategy beside buy-and-hold, a table for each part that has one."""
     blocks: list[str] = []
@@ -121,10 +93,6 @@ def _thinned(rows: Sequence[Row], most: int) -> list[Row]:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _points(values: Any) -> str:  # noqa: ANN401 - any numbers
-    return f"[{', '.join(f'{value:.6g}' for value in values)}]"
 
 
 def _number(value: float | None) -> str:

@@ -1,0 +1,93 @@
+"""The loss curve as a picture that stands in Markdown by itself.
+
+An SVG in a data URI: both user interfaces of Prefect show it, where Mermaid is text in the older
+one; and it needs no library for plots.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Row = Mapping[str, Any]
+    Points = list[tuple[float, float]]
+
+WIDTH, HEIGHT = 720, 300
+LEFT, RIGHT, TOP, BOTTOM = 64, 40, 34, 34
+SERIES = (("loss", "#2563eb"), ("val_loss", "#ea580c"))
+MOST_POINTS = 400
+
+
+def loss_curve(history: Sequence[Row]) -> str:
+    """Loss and validation loss over the epochs, as a picture in Markdown.
+
+    Args:
+        history: a row an epoch: `epoch`, `metrics`; what was not measured, or is not finite, is
+            left out of its line.
+    """
+    lines = {name: _points(history, name) for name, _ in SERIES}
+    known = [point for points in lines.values() for point in points]
+    if not known:
+        return "No epoch was trained."
+    svg = _svg(lines, known)
+    data = base64.b64encode(svg.encode()).decode()
+    return f"![loss by epoch](data:image/svg+xml;base64,{data})"
+
+
+def _points(history: Sequence[Row], name: str) -> Points:
+    step = max(1, math.ceil(len(history) / MOST_POINTS))
+    rows = [*history[::step], *history[-1:]]
+    found = ((float(row["epoch"]), row["metrics"].get(name, math.nan)) for row in rows)
+    return [(epoch, value) for epoch, value in found if math.isfinite(value)]
+
+
+def _svg(lines: Mapping[str, Points], known: Points) -> str:
+    first, last = min(x for x, _ in known), max(x for x, _ in known)
+    low, high = min(y for _, y in known), max(y for _, y in known)
+    margin = 0.05 * (high - low) or abs(high) * 0.05 or 1.0
+    low, high = low - margin, high + margin
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        across = (x - first) / (last - first) if last > first else 0.5
+        up = (y - low) / (high - low)
+        return (
+            LEFT + across * (WIDTH - LEFT - RIGHT),
+            HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM),
+        )
+
+    box = f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12"'
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {box}>',
+        f'<rect width="{WIDTH}" height="{HEIGHT}" rx="6" fill="#ffffff"/>',
+    ]
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        value = low + share * (high - low)
+        _, y = place(first, value)
+        parts += [_rule(y), _text(LEFT - 8, y + 4, f"{value:.4g}", "end")]
+    for x in dict.fromkeys((first, (first + last) // 2, last)):
+        parts += [_text(place(x, low)[0], HEIGHT - 12, f"epoch {x:g}", "middle")]
+    for number, (name, colour) in enumerate(SERIES):
+        if lines[name]:
+            parts += _line([place(x, y) for x, y in lines[name]], colour)
+            parts.append(_text(LEFT + 110 * number, 20, f"● {name}", "start", colour))
+    return "".join([*parts, "</svg>"])
+
+
+def _line(points: Points, colour: str) -> list[str]:
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    drawn = [f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>']
+    x, y = points[-1]
+    return [*drawn, f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>']
+
+
+def _rule(y: float) -> str:
+    ends = f'x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"'
+    return f'<line {ends} stroke="#e2e8f0"/>'
+
+
+def _text(x: float, y: float, text: str, anchor: str, colour: str = "#475569") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{text}</text>'
