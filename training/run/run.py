@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from training.artifacts import ArtifactStore
 from training.callbacks import CallbackList, build_callbacks
-from training.checkpoints import CheckpointManager, History, differences, environment
+from training.checkpoints import CheckpointManager, History, environment
 from training.data import DataManager, count_batches
-from training.errors import BusyError, ConfigError, InterruptedRunError
+from training.errors import BusyError, InterruptedRunError
 from training.evaluation import check_evaluation
 from training.models import ModelFactory
 from training.registry import ModelRegistry
+from training.run.continuity import refuse_another_run, say_what_changed, stored_history, take_over
 from training.run.deadline import EpochDeadline
 from training.run.finish import card, final_metrics, require_finite, write_report
 from training.run.identity import Identity
@@ -23,7 +24,7 @@ from training.run.record import RunRecord
 from training.run.result import TrainingResult
 from training.run.session import Session
 from training.run.signals import graceful_stop
-from training.run.start import Start, decide, differences_of
+from training.run.start import Start, decide
 from training.types import ModelSpec
 
 if TYPE_CHECKING:
@@ -31,11 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from training.callbacks import CallbackBase
-    from training.checkpoints import Row
     from training.config import RunConfig
     from training.data import Dataset
     from training.run.start import Resume
-    from training.state import CheckpointRef
 
 logger = logging.getLogger("training.run")
 
@@ -85,7 +84,8 @@ class TrainingRun:
         self.registry = registry or ModelRegistry(self.store)
         self.start = Start("")
         self._manager = manager or DataManager(config.data)
-        self._slot, self._parent, self._expect = slot, parent, expect
+        self.parent = parent
+        self._slot, self._expect = slot, expect
         self._resume: Resume = resume
         self._trusted = trusted
         self._keeper = RunKeeper(self)
@@ -106,12 +106,12 @@ class TrainingRun:
             return dict(self.data.description)
         self.data = self._manager.get_data()
         identity = self.config.identity() | {"callbacks": self._callbacks.identity()}
-        self.identity = Identity(identity, self.data.fingerprint, self._slot, self._parent)
+        self.identity = Identity(identity, self.data.fingerprint, self._slot, self.parent)
         self.run_id = self.identity.run_id(self.config.name)
         self.record = RunRecord(self.store, self.run_id)
         folder = f"{self.record.folder}/checkpoints"
         self.checkpoints = CheckpointManager(self.store, folder, self.config.checkpoints.keep)
-        self._refuse_another_run()
+        refuse_another_run(self, self._expect)
         return dict(self.data.description)
 
     def check(self) -> None:
@@ -133,7 +133,7 @@ class TrainingRun:
             "identity": self.identity.to_json(),
             "fingerprint": self.data.fingerprint,
             "data": dict(self.data.description),
-            "parent": self._parent,
+            "parent": self.parent,
             "environment": environment(),
         }
 
@@ -168,11 +168,11 @@ class TrainingRun:
         restored = session.restore() if at else None
         if restored is not None:
             self._redone = redone_epochs(self.record.progress(), session)
-            self._say_what_changed(restored)
+            say_what_changed(self, restored)
             self._keeper.catch_up(restored)
             return session
-        if self._parent is not None:
-            self._take_over(self._parent, session)
+        if self.parent is not None:
+            take_over(self, self.parent)
         session.commit(session.stage("the start"))
         return session
 
@@ -296,55 +296,3 @@ class TrainingRun:
         self.record.reopen()
         self.checkpoints.clear()
         self.store.remove(f"{self.record.folder}/history")
-
-    def _refuse_another_run(self) -> None:
-        """A run that was named is continued as it began, or not at all."""
-        if self._expect is not None and self.run_id != self._expect:
-            began = RunRecord(self.store, self._expect).about()
-            differs = "; ".join(differences_of(began, self.about()))
-            raise ConfigError(
-                f"run {self._expect} cannot go on: {differs}; "
-                "put that back as it was, or start a new run with `retrain run`"
-            )
-        if self._parent is not None:
-            parent = RunRecord(self.store, self._parent).about()
-            allowed = ("training.epochs ", "parent ", "slot ")
-            lines = differences_of(parent, self.about())
-            refused = [line for line in lines if not line.startswith(allowed)]
-            if refused:
-                raise ConfigError(
-                    f"training on from run {self._parent} may change training.epochs only, "
-                    f"but these differ: {'; '.join(refused)}"
-                )
-
-    def _take_over(self, parent: str, session: Session) -> None:
-        """Begin where the parent's last epoch ended, with callbacks that start clean."""
-        folder = f"{RunRecord(self.store, parent).folder}/checkpoints"
-        found = CheckpointManager(self.store, folder).newest()
-        if found is None:
-            raise ConfigError(f"run {parent} has no checkpoint that verifies to train on from")
-        ref, tree = found
-        session.model.load_state_dict(tree["model"])
-        session.state.epoch, session.state.step = ref.epoch, ref.step
-        session.history.first_epoch = ref.epoch + 1
-
-    def _say_what_changed(self, ref: CheckpointRef) -> None:
-        """Bit-identity is promised for one environment; say when it is another."""
-        then = self.checkpoints.metadata(ref).get("environment", {})
-        changed = differences(then, environment())
-        if changed:
-            logger.warning(
-                "the environment changed since the checkpoint, so the result may differ in the "
-                "last bits from an undisturbed run: %s",
-                "; ".join(changed),
-            )
-
-
-def stored_history(checkpoints: CheckpointManager, record: RunRecord) -> tuple[Row, ...]:
-    """The rows of the newest checkpoint that verifies."""
-    found = checkpoints.newest()
-    if found is None:
-        return ()
-    history = History(record.store, f"{record.folder}/history")
-    history.load_state_dict(found[1]["history"])
-    return tuple(history)
