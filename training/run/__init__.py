@@ -1,8 +1,9 @@
 """One run: its identity, its records in the storage, and the session that works on it."""
 
+from training.run.continuity import stored_history
 from training.run.record import RunRecord, run_ids
 from training.run.result import TrainingResult, history_frame
-from training.run.run import TrainingRun, stored_history
+from training.run.run import TrainingRun
 from training.run.session import Session
 from training.run.start import Resume, Start
 
