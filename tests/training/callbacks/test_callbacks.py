@@ -102,7 +102,7 @@ def test_a_logged_metric_stands_in_the_history(train: Train) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("loss", 1.0), ("mine", "1"), ("mine", None)])
-def test_a_name_that_is_taken_or_no_number_is_refused(train: Train, name: str, value: Any) -> None:
+def test_a_name_that_is_taken_or_no_number_is_refused(train: Train, name: str, value: Any) -> None:  # noqa: ANN401 - wrong on purpose
     class Logs(CallbackBase):
         def on_epoch_end(self, record: EpochRecord) -> None:
             record.log(name, value)
