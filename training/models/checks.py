@@ -14,7 +14,7 @@ from training.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from training.types import Array, TaskKind
+    from training.types import Array, ModelSpec
 
 
 def check_inputs(x: object, inputs: int, dtype: np.dtype[Any]) -> None:
@@ -37,29 +37,28 @@ def check_inputs(x: object, inputs: int, dtype: np.dtype[Any]) -> None:
         raise DataError(f"{got}, not contiguous; expected {expected}: np.ascontiguousarray(x)")
 
 
-def fit_targets(y: object, rows: int, outputs: int, task: TaskKind, dtype: np.dtype[Any]) -> Array:
+def fit_targets(y: object, rows: int, spec: ModelSpec) -> Array:
     """Targets in the shape that losses take: (rows,), or (rows, outputs) for several values.
 
     Args:
         y: of that shape, or (rows, 1) in place of (rows,). Of the model's dtype; classes may be
             whole numbers of any dtype too.
         rows: number of rows of the inputs.
-        outputs: number of outputs of the model.
-        task: what the targets are.
-        dtype: of the model.
+        spec: task, outputs and dtype of the model.
 
     Raises:
         DataError: another shape or dtype.
     """
-    columns = outputs if task == "regression" else 1
+    values = spec.task == "regression"
+    columns = spec.outputs if values else 1
     shape = (rows,) if columns == 1 else (rows, columns)
-    kinds = f"{dtype}" if task == "regression" else f"{dtype} or integer"
+    kinds = spec.dtype if values else f"{spec.dtype} or integer"
     expected = f"{kinds} targets of shape {shape}"
     if not isinstance(y, np.ndarray):
         raise DataError(f"targets are a {type(y).__name__}; expected {expected}")
     if y.shape not in {shape, (rows, columns)}:
         raise DataError(f"targets of shape {y.shape}; expected {expected}, one for each row")
-    if y.dtype != dtype and (task == "regression" or y.dtype.kind not in "iub"):
+    if y.dtype != spec.numpy_dtype and (values or y.dtype.kind not in "iub"):
         raise DataError(f"targets of dtype {y.dtype}; expected {expected}: convert them once")
     return y.reshape(shape)
 

@@ -1,71 +1,109 @@
-"""From a configuration to a model."""
+"""The one place where a configuration becomes a model."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from inspect import Parameter, signature
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from training.config import CustomModelConfig, TrainingConfig
-from training.errors import ConfigError
+from training.config.model import CustomModelConfig
+from training.config.training import TrainingConfig
+from training.errors import ConfigError, did_you_mean
 from training.imports import import_class
+from training.models.base import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
-    from training.config import ModelConfig
-    from training.models.base import Model
+    from training.config.model import ModelConfig
     from training.types import ModelSpec
 
-# Where each kind is built; imported on demand, so that nobody pays for a library not used.
-_BUILDERS = {
-    "linear": "training.models.numpy_model",
-    "logistic": "training.models.numpy_model",
-    "mlp": "training.models.numpy_model",
-}
+    Builder = Callable[[ModelConfig, ModelSpec, TrainingConfig], Model]
 
-_METHODS = ("train_on_batch", "evaluate_on_batch", "predict", "state_dict", "load_state_dict")
+# The built-in types, each with the module:function that builds it; imported when asked for, so
+# that nobody pays for a library that they do not use. An adapter is one file and one line here.
+_BUILDERS: Final = {
+    "linear": "training.models.numpy_model:build",
+    "logistic": "training.models.numpy_model:build",
+    "mlp": "training.models.numpy_model:build",
+}
 
 
 class ModelFactory:
-    """Makes models by name, and of any class that follows the protocol."""
+    """Makes the model that a configuration describes."""
 
     def __init__(self, trusted: Collection[str] | None = None) -> None:
-        """`trusted`: modules that `module:Class` may name; None: all (see `training.imports`)."""
+        """Decide whose classes may be imported.
+
+        Args:
+            trusted: modules (or packages) that a `module:Class` may be imported from; None when
+                the configuration was written by the user who runs this process.
+        """
         self.trusted = trusted
 
     def get_model(
         self, config: ModelConfig, spec: ModelSpec, training: TrainingConfig | None = None
     ) -> Model:
-        """Build a model, untrained.
+        """A new model, with the initial weights that follow from `spec.seed`.
 
         Args:
-            config: which.
-            spec: what it must know of its task.
-            training: how it is to be trained; None: it is only to predict.
+            config: the section `model`.
+            spec: what the model must know about its task.
+            training: optimizer, schedule and clipping; None when the model will only predict.
 
         Raises:
-            ConfigError: the class cannot be imported or built, or is no model.
+            ConfigError: no such type, a class that is not trusted, cannot be imported, refuses its
+                arguments or is no model, or a model that cannot learn the task.
         """
         if isinstance(config, CustomModelConfig):
             return self._custom(config, spec)
-        build = import_module(_BUILDERS[config.type]).build
-        model: Model = build(config, spec, training or TrainingConfig())
-        return model
+        if config.type not in _BUILDERS:
+            known = (*_BUILDERS, "module:Class")
+            raise ConfigError(f"model.type = {config.type!r}: {did_you_mean(config.type, known)}")
+        module_name, _, function = _BUILDERS[config.type].partition(":")
+        build = cast("Builder", getattr(import_module(module_name), function))
+        return build(config, spec, training or TrainingConfig())
 
     def _custom(self, config: CustomModelConfig, spec: ModelSpec) -> Model:
-        settings = config.model_extra or {}
-        kind = import_class(config.type, self.trusted)
-        missing = [name for name in _METHODS if not callable(getattr(kind, name, None))]
-        if missing:
-            raise ConfigError(
-                f"model.type = {config.type!r} is no model: it has no {', '.join(missing)}; "
-                "see training.models.Model for what a model does"
-            )
+        found = import_class(config.type, self.trusted)
+        keys = config.model_extra or {}
+        _check_keys(config.type, found, keys)
         try:
-            model: Model = kind(spec=spec, **settings)
-        except TypeError as error:
-            given = ", ".join(["spec", *settings])
+            model = found(spec=spec, **keys)
+        except (TypeError, ValueError) as error:
             raise ConfigError(
-                f"model.type = {config.type!r} cannot be built with {given}: {error}"
+                f"model.type = {config.type!r} with {keys or 'no further keys'} was refused by "
+                f"its constructor: {error}"
             ) from error
-        return model
+        return _checked(config.type, model)
+
+
+def _check_keys(reference: str, found: type[Any], keys: dict[str, Any]) -> None:
+    try:
+        arguments = signature(found).parameters
+    except ValueError:  # a class written in C may not tell its arguments
+        return
+    if any(argument.kind is Parameter.VAR_KEYWORD for argument in arguments.values()):
+        return
+    if "spec" not in arguments:
+        raise ConfigError(
+            f"model.type = {reference!r}: its constructor takes no 'spec'; expected "
+            f"{found.__name__}(spec: ModelSpec, …the keys of the section model…)"
+        )
+    for key in keys:
+        if key not in arguments or key == "spec":
+            known = set(arguments) - {"spec"}
+            raise ConfigError(
+                f"model.{key}: {reference!r} takes no such key; {did_you_mean(key, known)}"
+            )
+
+
+def _checked(reference: str, model: object) -> Model:
+    methods = [name for name in vars(Model) if not name.startswith("_")]
+    missing = [name for name in methods if not callable(getattr(model, name, None))]
+    if missing:
+        raise ConfigError(
+            f"model.type = {reference!r} is no model: it has no {', '.join(missing)}; "
+            f"a model has the methods {', '.join(methods)} (training.models.Model)"
+        )
+    return cast("Model", model)

@@ -123,9 +123,7 @@ class Network:
     def forward(self, x: Array, buffers: Buffers) -> None:
         """Compute `buffers.outputs` from inputs of shape (rows, inputs)."""
         activation = x
-        for layer, z, slope in zip(
-            self._hidden, buffers.activations, buffers.slopes, strict=True
-        ):
+        for layer, z, slope in zip(self._hidden, buffers.activations, buffers.slopes, strict=True):
             activation.dot(layer.weight, z)
             np.add(z, layer.bias, z)
             self._activate(z, slope)

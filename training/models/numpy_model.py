@@ -214,11 +214,16 @@ class NumpyModel:
     def _measure(self, batch: Batch) -> tuple[dict[str, float], _Workspace]:
         x, y, weight = batch
         workspace = self._workspaces.get(getattr(x, "shape", ()))
-        if workspace is None or x.dtype != self._dtype or not x.flags.c_contiguous:
+        # Comparisons alone while all is well: a shape that has a workspace is a right shape.
+        if (
+            workspace is None
+            or not isinstance(x, np.ndarray)
+            or x.dtype != self._dtype
+            or not x.flags.c_contiguous
+        ):
             workspace = self._new_workspace(x)
-        if y.shape != workspace.target_shape or y.dtype != self._dtype:
-            spec = self._spec
-            y = fit_targets(y, len(x), spec.outputs, spec.task, self._dtype)
+        if getattr(y, "shape", ()) != workspace.target_shape or y.dtype != self._dtype:
+            y = fit_targets(y, len(x), self._spec)
         if weight is not None:
             check_weight(weight, len(x), self._dtype)
         self._network.forward(x, workspace.buffers)
