@@ -40,7 +40,7 @@ class SquaredError:
         self.delta: Array = np.empty_like(z)
         self._outputs = z.shape[1]
         self._shares = _Shares(z)
-        self._even_scale: Array = np.full_like(z, 2 / z.size)
+        self._even_scale: Array = np.full(z.size, 2 / z.size, z.dtype)
         self._scale: Array = np.empty_like(z)
         self._difference: Array = np.empty_like(z)
         self._flat_delta, self._flat_difference = self.delta.ravel(), self._difference.ravel()
@@ -53,16 +53,16 @@ class SquaredError:
         compared, difference = self._compared
         np.subtract(compared, y, difference)
         scale = self._even_scale if weight is None else self._scale_by(weight)
-        np.multiply(self._difference, scale, self.delta)
-        loss = self._flat_delta.dot(self._flat_difference) / 2
-        np.absolute(self._difference, self._difference)
-        mae = scale.ravel().dot(self._flat_difference) / 2
-        return {"loss": float(loss), "mae": float(mae)}
+        flat, delta = self._flat_difference, self._flat_delta
+        np.multiply(flat, scale, delta)
+        loss = float(delta.dot(flat)) / 2
+        np.absolute(flat, flat)
+        return {"loss": loss, "mae": float(scale.dot(flat)) / 2}
 
     def _scale_by(self, weight: Array) -> Array:
         column = self._shares.of(weight)[:, None]
         np.multiply(column, 2 / self._outputs, self._scale)
-        return self._scale
+        return self._scale.ravel()
 
 
 class BinaryCrossEntropy:

@@ -105,8 +105,8 @@ class Adam:
     def __init__(self, config: AdamConfig, parameters: Array, gradient: Array) -> None:
         """Start with moments of 0."""
         self.steps = 0
-        self._config = config
-        self._beta1, self._beta2 = config.beta1, config.beta2
+        self._beta1, self._beta2, self._small = config.beta1, config.beta2, config.epsilon
+        self._weight_decay, self._decoupled = config.weight_decay, config.decoupled
         self._parameters, self._gradient = parameters, gradient
         self._first, self._second = np.zeros_like(parameters), np.zeros_like(parameters)
         self._work = np.empty_like(parameters)
@@ -119,7 +119,7 @@ class Adam:
         """Take one step."""
         self.steps += 1
         parameters, gradient, work = self._parameters, self._gradient, self._work
-        if self._config.weight_decay:
+        if self._weight_decay:
             self._decay_weights(learning_rate)
         np.multiply(self._first, self._first_decay, self._first)
         np.add(self._first, gradient, self._first)
@@ -134,18 +134,18 @@ class Adam:
         np.subtract(parameters, work, parameters)
 
     def _decay_weights(self, learning_rate: float) -> None:
-        decay = self._config.weight_decay
-        if self._config.decoupled:
-            np.multiply(self._parameters, 1 - learning_rate * decay, self._parameters)
+        if self._decoupled:
+            factor = 1 - learning_rate * self._weight_decay
+            np.multiply(self._parameters, factor, self._parameters)
         else:
-            np.multiply(self._parameters, decay, self._work)
+            np.multiply(self._parameters, self._weight_decay, self._work)
             np.add(self._gradient, self._work, self._gradient)
 
     def _correct_bias(self, learning_rate: float) -> None:
         beta1, beta2, step = self._beta1, self._beta2, self.steps
         spread = sqrt((1 - beta2) / (1 - beta2**step))
         self._rate[()] = learning_rate * (1 - beta1) / ((1 - beta1**step) * spread)
-        self._epsilon[()] = self._config.epsilon / spread
+        self._epsilon[()] = self._small / spread
 
     @property
     def memory(self) -> dict[str, Array]:
