@@ -1,0 +1,300 @@
+"""What every model of the factory promises, the user's own among them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from training.config import (
+    AdamConfig,
+    CustomModelConfig,
+    LinearConfig,
+    LogisticConfig,
+    MlpConfig,
+    ModelConfig,
+    SgdConfig,
+    TrainingConfig,
+)
+from training.config.training import CosineSchedule
+from training.models import Model, ModelFactory
+from training.types import Batch, ModelSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from training.types import Array, Metrics
+
+    MakeBatch = Callable[..., Batch]
+
+
+class Ridge:
+    """A model of the user's own: linear, with an L2 penalty and a running mean of its gradients."""
+
+    def __init__(self, spec: ModelSpec, penalty: float = 0.1) -> None:
+        random = np.random.default_rng(spec.seed)
+        self.penalty = penalty
+        self.w: Array = random.normal(size=spec.inputs).astype(spec.dtype)
+        self.mean: Array = np.zeros_like(self.w)
+
+    def train_on_batch(self, batch: Batch) -> Metrics:
+        metrics = self.evaluate_on_batch(batch)
+        error = batch.x @ self.w - batch.y
+        self.mean = (self.mean + batch.x.T @ error / len(error) + self.penalty * self.w) / 2
+        self.w = self.w - self.w.dtype.type(0.05) * self.mean
+        return metrics
+
+    def evaluate_on_batch(self, batch: Batch) -> Metrics:
+        error = batch.x @ self.w - batch.y
+        return {"loss": float(np.mean(error**2)), "mae": float(np.mean(np.abs(error)))}
+
+    def predict(self, x: Array) -> Array:
+        prediction: Array = x @ self.w
+        return prediction
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"weights": {"w": self.w.copy()}, "optimizer": {"mean": self.mean.copy()}}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.w = state["weights"]["w"].copy()
+        if "optimizer" in state:
+            self.mean = state["optimizer"]["mean"].copy()
+
+
+MLP = MlpConfig(hidden=(7, 5))
+RIDGE = CustomModelConfig(type=f"{__name__}:Ridge", penalty=0.01)
+KINDS: list[tuple[ModelConfig, ModelSpec]] = [
+    (LinearConfig(), ModelSpec(4, 1, "regression")),
+    (LinearConfig(), ModelSpec(4, 3, "regression")),
+    (LogisticConfig(), ModelSpec(4, 1, "binary")),
+    (LogisticConfig(), ModelSpec(4, 3, "multiclass")),
+    (MLP, ModelSpec(4, 1, "regression")),
+    (MLP, ModelSpec(4, 2, "regression")),
+    (MLP, ModelSpec(4, 1, "binary")),
+    (MLP, ModelSpec(4, 3, "multiclass")),
+    (MLP.model_copy(update={"activation": "tanh"}), ModelSpec(4, 1, "regression")),
+    (RIDGE, ModelSpec(4, 1, "regression")),
+]
+CASES = [
+    pytest.param(
+        config, replace(spec, dtype=dtype), id=f"{config.type}-{spec.task}{spec.outputs}-{dtype}"
+    )
+    for config, spec in KINDS
+    for dtype in ("float32", "float64")
+]
+TRAININGS = {
+    "adam": TrainingConfig(optimizer=AdamConfig(learning_rate=0.02), clip_norm=0.5),
+    "momentum": TrainingConfig(
+        optimizer=SgdConfig(learning_rate=0.05, momentum=0.9, weight_decay=0.01),
+        schedule=CosineSchedule(warmup_steps=3),
+    ),
+}
+
+every_model = pytest.mark.parametrize(("config", "spec"), CASES)
+
+
+def build(config: ModelConfig, spec: ModelSpec, training: str = "adam") -> Model:
+    planned = replace(spec, epochs=2, batches_per_epoch=10)
+    return ModelFactory().get_model(config, planned, TRAININGS[training])
+
+
+def leaves(tree: Any, path: str = "") -> dict[str, Any]:  # noqa: ANN401 - a state's tree
+    if not isinstance(tree, dict):
+        return {path: tree}
+    return {k: v for name in tree for k, v in leaves(tree[name], f"{path}/{name}").items()}
+
+
+def assert_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Bit for bit, dtypes and types too."""
+    first, second = leaves(one), leaves(other)
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert type(value) is type(second[name])
+        if isinstance(value, np.ndarray):
+            assert value.dtype == second[name].dtype
+            assert value.tobytes() == second[name].tobytes(), name
+        else:
+            assert value == second[name], name
+
+
+def train(model: Model, spec: ModelSpec, make_batch: MakeBatch, seeds: range) -> list[Metrics]:
+    """Batches of changing sizes, the last one small and weighted, as at an epoch's end."""
+    return [
+        model.train_on_batch(make_batch(spec, 3 if seed % 4 == 3 else 8, seed)) for seed in seeds
+    ]
+
+
+@every_model
+def test_follows_the_protocol(config: ModelConfig, spec: ModelSpec) -> None:
+    assert isinstance(build(config, spec), Model)
+
+
+@every_model
+def test_metrics_are_plain_floats_as_they_were_before_the_step(
+    config: ModelConfig, spec: ModelSpec, make_batch: MakeBatch
+) -> None:
+    model, batch = build(config, spec), make_batch(spec)
+    before = model.evaluate_on_batch(batch)
+    trained = model.train_on_batch(batch)
+    after = model.evaluate_on_batch(batch)
+    assert set(trained) == {"loss", "mae" if spec.task == "regression" else "accuracy"}
+    assert all(type(value) is float for value in trained.values())
+    assert trained == before
+    assert after["loss"] != before["loss"]
+
+
+@every_model
+def test_learns(config: ModelConfig, spec: ModelSpec, make_batch: MakeBatch) -> None:
+    model, batch = build(config, spec), make_batch(spec)
+    first = model.train_on_batch(batch)["loss"]
+    for _ in range(40):
+        model.train_on_batch(batch)
+    assert model.evaluate_on_batch(batch)["loss"] < 0.9 * first
+
+
+@every_model
+def test_evaluating_and_predicting_change_nothing(
+    config: ModelConfig, spec: ModelSpec, make_batch: MakeBatch
+) -> None:
+    model, plain = build(config, spec), build(config, spec)
+    for seed in range(6):
+        model.evaluate_on_batch(make_batch(spec, rows=5 + seed, seed=50 + seed))
+        model.predict(make_batch(spec, rows=9, seed=60 + seed).x)
+        model.train_on_batch(make_batch(spec, seed=seed))
+        plain.train_on_batch(make_batch(spec, seed=seed))
+    assert_equal(model.state_dict(), plain.state_dict())
+
+
+@every_model
+def test_a_state_goes_round_exactly(
+    config: ModelConfig, spec: ModelSpec, make_batch: MakeBatch
+) -> None:
+    model, other = build(config, spec), build(config, replace(spec, seed=99))
+    train(model, spec, make_batch, range(5))
+    state = model.state_dict()
+    other.load_state_dict(state)
+    assert_equal(other.state_dict(), state)
+    x = make_batch(spec, rows=6, seed=9).x
+    assert np.array_equal(other.predict(x), model.predict(x))
+
+
+@every_model
+def test_a_captured_state_is_a_copy(
+    config: ModelConfig, spec: ModelSpec, make_batch: MakeBatch
+) -> None:
+    model = build(config, spec)
+    train(model, spec, make_batch, range(2))
+    captured, again = model.state_dict(), model.state_dict()
+    train(model, spec, make_batch, range(2, 4))
+    assert_equal(captured, again)
+
+    kept = model.state_dict()
+    for array in leaves(model.state_dict()).values():
+        if isinstance(array, np.ndarray):
+            array.fill(0)
+    assert_equal(model.state_dict(), kept)
+
+
+@every_model
+def test_a_loaded_state_stays_the_callers(
+    config: ModelConfig, spec: ModelSpec, make_batch: MakeBatch
+) -> None:
+    model = build(config, spec)
+    train(model, spec, make_batch, range(2))
+    state, untouched = model.state_dict(), model.state_dict()
+    model.load_state_dict(state)
+    train(model, spec, make_batch, range(2, 4))
+    assert_equal(state, untouched)
+
+
+@every_model
+def test_two_instances_share_nothing(
+    config: ModelConfig, spec: ModelSpec, make_batch: MakeBatch
+) -> None:
+    one, other = build(config, spec), build(config, spec)
+    start = other.state_dict()
+    train(one, spec, make_batch, range(3))
+    assert_equal(other.state_dict(), start)
+
+
+@pytest.mark.parametrize("training", TRAININGS)
+@every_model
+def test_resumed_in_the_middle_it_ends_bit_identical(
+    config: ModelConfig, spec: ModelSpec, training: str, make_batch: MakeBatch
+) -> None:
+    whole = build(config, spec, training)
+    train(whole, spec, make_batch, range(6))
+    resumed = build(config, replace(spec, seed=99), training)
+    resumed.load_state_dict(whole.state_dict())
+    ahead = train(whole, spec, make_batch, range(6, 13))
+    assert train(resumed, spec, make_batch, range(6, 13)) == ahead
+    assert_equal(resumed.state_dict(), whole.state_dict())
+
+
+@every_model
+def test_weights_alone_leave_the_rest(
+    config: ModelConfig, spec: ModelSpec, make_batch: MakeBatch
+) -> None:
+    model, other = build(config, spec), build(config, replace(spec, seed=99))
+    train(model, spec, make_batch, range(3))
+    train(other, spec, make_batch, range(5))
+    rest = other.state_dict()["optimizer"]
+    other.load_state_dict({"weights": model.state_dict()["weights"]})
+    assert_equal(other.state_dict()["weights"], model.state_dict()["weights"])
+    assert_equal(other.state_dict()["optimizer"], rest)
+
+
+@every_model
+def test_one_row_is_predicted_as_among_many(
+    config: ModelConfig, spec: ModelSpec, make_batch: MakeBatch
+) -> None:
+    model = build(config, spec)
+    x = make_batch(spec, rows=2500, seed=3).x
+    many = model.predict(x)
+    shape = (2500, spec.outputs) if spec.outputs > 1 else (2500,)
+    assert many.shape == shape
+    assert many.dtype == spec.dtype
+    rtol, atol = (1e-5, 1e-6) if spec.dtype == "float32" else (1e-12, 1e-14)
+    for row in (0, 1023, 1024, 2047, 2048, 2499):
+        alone = model.predict(x[row : row + 1])
+        assert alone.shape == (1, *shape[1:])
+        assert np.allclose(alone[0], many[row], rtol=rtol, atol=atol)
+    assert model.predict(x[:0]).shape == (0, *shape[1:])
+
+
+@every_model
+def test_probabilities_are_probabilities(
+    config: ModelConfig, spec: ModelSpec, make_batch: MakeBatch
+) -> None:
+    predictions = build(config, spec).predict(make_batch(spec, rows=50).x)
+    if spec.task == "regression":
+        assert predictions.min() < 0
+    else:
+        assert ((predictions > 0) & (predictions < 1)).all()
+    if spec.task == "multiclass":
+        assert np.allclose(predictions.sum(axis=1), 1)
+
+
+@every_model
+def test_a_seed_is_one_network(config: ModelConfig, spec: ModelSpec) -> None:
+    start = build(config, spec).state_dict()
+    assert_equal(build(config, spec).state_dict(), start)
+    other = build(config, replace(spec, seed=1)).state_dict()
+    assert leaves(other)["/" + "/".join(_first_weight(start))].tobytes() != (
+        leaves(start)["/" + "/".join(_first_weight(start))].tobytes()
+    )
+
+
+def _first_weight(state: dict[str, Any]) -> tuple[str, str]:
+    return "weights", next(iter(state["weights"]))
+
+
+@every_model
+def test_a_seed_is_one_network_in_any_precision(config: ModelConfig, spec: ModelSpec) -> None:
+    single = build(config, replace(spec, dtype="float32")).state_dict()["weights"]
+    double = build(config, replace(spec, dtype="float64")).state_dict()["weights"]
+    for name, array in double.items():
+        assert array.dtype == np.float64
+        assert np.array_equal(single[name], array.astype(np.float32))
