@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from training.config import MlpConfig, SgdConfig, TrainingConfig
@@ -36,6 +37,7 @@ WRONG_INPUTS = [
     (np.ones((4, 6), np.float32).T, r"not contiguous.*np\.ascontiguousarray"),
     (np.ones((6, 8), np.float32)[:, ::2], r"not contiguous"),
     ([[1.0] * 4] * 6, r"inputs are a list"),
+    (pd.DataFrame(X), r"inputs are a DataFrame"),
 ]
 
 

@@ -78,6 +78,17 @@ def test_numbers_that_overflow_are_returned_as_they_are(make_batch: MakeBatch) -
     assert not np.isfinite(model.predict(make_batch(spec).x)).all()
 
 
+def test_weights_that_overflow_are_measured_without_a_warning(make_batch: MakeBatch) -> None:
+    spec = ModelSpec(4)
+    model, batch = build(MlpConfig(hidden=(8,)), spec), make_batch(spec)
+    weights = model.state_dict()["weights"]
+    weights["layer0.weight"] *= 1e38
+    model.load_state_dict({"weights": weights})
+    batch = Batch(batch.x * 1e10, batch.y)
+    assert not np.isfinite(model.evaluate_on_batch(batch)["loss"])
+    assert not np.isfinite(model.predict(batch.x)).all()
+
+
 @pytest.mark.parametrize(("task", "outputs"), [("regression", 1), ("binary", 1), ("multiclass", 3)])
 def test_a_missing_input_is_not_hidden(task: TaskKind, outputs: int, make_batch: MakeBatch) -> None:
     spec = ModelSpec(4, outputs, task)
