@@ -205,6 +205,7 @@ class TrainingRun:
             self.data.pipeline.state_dict(),
             card(self, session, metrics),
         )
+        self.checkpoints.prune()  # an attempt that died between its last commit and this
         last = self.checkpoints.refs()[0]
         state = session.state
         self.result = result = TrainingResult(
