@@ -171,7 +171,6 @@ def _serve(answer: Callable[[str], Any]) -> None:
 
 if __name__ == "__main__":
     if "PREFECT_API_URL" in os.environ:
-        import fastapi  # noqa: F401 - Prefect's client needs it as soon as a flow runs
-
-        import flows.train  # noqa: F401 - before all forks, too
+        for name in ("fastapi", "prefect.flow_engine", "prefect.task_engine", "flows.train"):
+            importlib.import_module(name)
     _serve(sys.stdout.write)

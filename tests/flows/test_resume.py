@@ -297,7 +297,7 @@ EVENTS = {
     "after the outcome": _after(f"{RECORD}.finish", 1),
     "after the end": _after(f"{RECORD}.end", 1),
 }
-SHARES = (0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.96, 0.98, 0.995)
+SHARES = (0.03, 0.15, 0.3, 0.45, 0.6, 0.75, 0.85, 0.92, 0.96, 0.99)
 OPERATIONS = {f"file operation at {share:.1%}": share for share in SHARES}
 
 
@@ -400,13 +400,13 @@ LAST = {
 
 
 @pytest.mark.parametrize("checkpoints", CHECKPOINTS)
-@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("place", LAST)
 def test_killed_around_the_last_checkpoint_it_keeps_what_the_rules_keep(
-    engine: Zygote, undisturbed: Nights, tmp_path: Path, place: str, model: str, checkpoints: str
+    engine: Zygote, undisturbed: Nights, tmp_path: Path, place: str, checkpoints: str
 ) -> None:
     """There is no later commit after which older checkpoints would be removed."""
-    case = _case(engine, undisturbed, tmp_path, model, checkpoints)
+    turn = (list(LAST).index(place) + list(CHECKPOINTS).index(checkpoints)) % 2
+    case = _case(engine, undisturbed, tmp_path, list(MODELS)[turn], checkpoints)
     at, when = LAST[place]
     last = 1 + case.night.steps // case.may_redo
     case.survives(_kill(at, last, when))
@@ -430,6 +430,7 @@ def test_killed_and_its_newest_checkpoint_damaged_it_goes_on_from_the_one_before
     assert ended["error"] is None, ended["error"]
     assert facts(case.storage) == case.night.facts
     assert ended["steps"] == case.night.steps - before.step
+    assert ended["result"]["resumed_from"] == {"epoch": before.epoch, "batch": before.batch}
     assert [item.split("/")[0] for item in _left(case.storage)] == [".quarantine"]
 
 
@@ -443,16 +444,13 @@ def _flip_a_bit(file: Path) -> None:
 IN_A_FLOW = {
     "before the first step": _kill(STEP, 1),
     "in a middle epoch": _after(STEP, 3 * BATCHES - 1),
-    "before an epoch's end": _kill(EPOCH_END, 3),
     "after the stage, before the task ends": _after(STAGE, 5),
     "before a result is kept": _kill("tasks.results:ResultStorage.write_path", 3),
     "after a result is kept": _after("tasks.results:ResultStorage.write_path", 3),
-    "before the rename": _kill(RENAME, 14),
     "after the commit, before Prefect hears of it": _after(COMMIT, 3),
     "after a save, before older ones are removed": _after(SAVE, 5),
     "after the claim": _after(f"{REGISTRY}._new_claim", 1),
     "after the version": _after(f"{REGISTRY}.save_model", 1),
-    "after the outcome": _after(f"{RECORD}.finish", 1),
 }
 
 
@@ -469,9 +467,7 @@ def test_a_killed_flow_ends_as_if_undisturbed(
 RAISED = {
     "in a batch": (STEP, 2 * BATCHES - 1, "after"),
     "at an epoch's end": (EPOCH_END, 2, "after"),
-    "after the stage": (STAGE, 4, "after"),
     "in a commit": (FILES_WRITTEN, 4, "before"),
-    "after a save": (SAVE, 4, "after"),
     "in the registry": (f"{REGISTRY}._new_claim", 1, "after"),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from training.artifacts import ArtifactStore
@@ -166,6 +167,7 @@ class TrainingRun:
         self.session = session = self._new_session()
         session.begin(resumed=at is not None)
         restored = session.restore() if at else None
+        self.start = replace(self.start, checkpoint=restored)  # a newer one may be damaged
         if restored is not None:
             self._redone = redone_epochs(self.record.progress(), session)
             say_what_changed(self, restored)
