@@ -76,8 +76,9 @@ will_do := import importlib.util, sys; \
 # A package that pip was killed in the middle of looks installed to pip; so after an install that
 # did not end well the environment is made again.
 $(BIN)/python: $(if $(wildcard $(unfinished)),again)
-	@if kill -0 `cat $(unfinished) 2>/dev/null` 2>/dev/null; then \
-	echo "another make is installing into $(VENV): wait for it, or remove $(VENV)" >&2; exit 2; fi
+	@case `ps -o comm= -p "$$(cat $(unfinished) 2>/dev/null)" 2>/dev/null` in \
+	make|gmake|*/make|*/gmake) \
+	echo "another make is installing into $(VENV): wait for it" >&2; exit 2;; esac
 	@for python in $(PYTHON); do \
 	why=`$$python -c '$(will_do)' 2>/dev/null` && { rm -rf $(VENV); mkdir $(VENV); \
 	echo $$PPID > $(unfinished); exec $$python -m venv $(VENV); }; \
