@@ -450,7 +450,6 @@ IN_A_FLOW = {
     "after the commit, before Prefect hears of it": _after(COMMIT, 3),
     "after a save, before older ones are removed": _after(SAVE, 5),
     "after the claim": _after(f"{REGISTRY}._new_claim", 1),
-    "after the version": _after(f"{REGISTRY}.save_model", 1),
 }
 
 
