@@ -34,7 +34,7 @@ def bare_write(folder: Path, data: Array, name: str) -> None:
     """Write, fsync, rename, fsync of the directory."""
     fresh = folder / f"{name}.new"
     file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-    rest = memoryview(data).cast("B")
+    rest = memoryview(data.data).cast("B")
     while rest:
         rest = rest[os.write(file, rest) :]
     os.fsync(file)
@@ -47,7 +47,7 @@ def bare_write(folder: Path, data: Array, name: str) -> None:
 
 def bare_read(path: Path) -> str:
     """Read into an array and digest it."""
-    return str(blake3(np.fromfile(path, np.uint8)).hexdigest())
+    return str(blake3(np.fromfile(path, np.uint8).data).hexdigest())
 
 
 def compare(
@@ -74,36 +74,36 @@ def show(title: str, size: int, bare: Array, ours: Array) -> None:
     print(f"{title:16} {size / 1e6:5.0f} MB  {cells[0]:>28}  {cells[1]:>28}  {ratio:>22}")
 
 
+def measure(store: ArtifactStore, folder: Path, size: int, rounds: int) -> None:
+    """The lines of one size."""
+    raw = np.frombuffer(np.random.default_rng(0).bytes(size), np.float32)
+    names = count()
+
+    def write() -> None:
+        bare_write(folder, raw, f"bare-{next(names)}")
+
+    def commit() -> None:
+        store.commit(f"commits/{size}/{next(names)}", {"state": encode({"weights": {"w": raw}})})
+
+    show("commit", size, *compare(write, commit, rounds))
+    path = f"commits/{size}/{store.children(f'commits/{size}')[0]}"
+    place = folder / "store" / path / "state"
+
+    def read() -> None:
+        bare_read(place)
+
+    def verified_read() -> None:
+        store.read_tree(path, "state")
+
+    show("verified read", size, *compare(read, verified_read, rounds))
+
+
 def main(folder: Path) -> None:
     """Print the table."""
     print(f"{'':25} {'bare, ms':>29}  {'store, ms':>28}  {'ratio':>22}")
     store = ArtifactStore(folder / "store")
     for size, rounds in SIZES.items():
-        tree = {"weights": {"w": np.frombuffer(np.random.default_rng(0).bytes(size), np.float32)}}
-        raw = tree["weights"]["w"]
-        names = count()
-        show(
-            "commit",
-            size,
-            *compare(
-                lambda raw=raw, names=names: bare_write(folder, raw, f"bare-{next(names)}"),
-                lambda tree=tree, names=names, size=size: store.commit(
-                    f"commits/{size}/{next(names)}", {"state": encode(tree)}
-                ),
-                rounds,
-            ),
-        )
-        path = f"commits/{size}/{store.children(f'commits/{size}')[0]}"
-        place = folder / "store" / path / "state"
-        show(
-            "verified read",
-            size,
-            *compare(
-                lambda place=place: bare_read(place),
-                lambda path=path: store.read_tree(path, "state"),
-                rounds,
-            ),
-        )
+        measure(store, folder, size, rounds)
         for file in folder.glob("bare-*"):
             file.unlink()
         shutil.rmtree(folder / "store")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,13 +33,11 @@ class Folders:
             FileNotFoundError: it is not there.
             StorageError: there is a link on the way.
         """
-        directory = fs.open_root(self.root)
-        try:
+        with ExitStack() as stack:
+            directory = stack.enter_context(opened(fs.open_root(self.root)))
             for name in parts:
-                directory = _step(directory, name)
+                directory = stack.enter_context(opened(_enter(name, directory)))
             yield directory
-        finally:
-            fs.close(directory)
 
     @contextmanager
     def make(self, parts: Parts, *, durable: bool = True) -> Iterator[int]:
@@ -48,22 +46,20 @@ class Folders:
         A directory that somebody else made is synced too, once: whoever made it may have died
         before it was durable.
         """
-        directory = self._root(durable=durable)
-        try:
+        with ExitStack() as stack:
+            directory = stack.enter_context(opened(self._root(durable=durable)))
             for depth, name in enumerate(parts, 1):
                 made = _make(name, directory)
                 if durable and (made or parts[:depth] not in self._durable):
                     fs.sync(directory)
                     self._durable.add(parts[:depth])
-                directory = _step(directory, name)
+                directory = stack.enter_context(opened(_enter(name, directory)))
                 if exists(MANIFEST, directory):
                     raise ExistsError(
                         f"{'/'.join(parts[:depth])} is a commit, and nothing is ever added to one; "
                         "take another path"
                     )
             yield directory
-        finally:
-            fs.close(directory)
 
     @contextmanager
     def explained(self, action: str) -> Iterator[None]:
@@ -116,18 +112,16 @@ def delete(name: str, inside: int) -> None:
         fs.remove_directory(name, inside)
 
 
-def _step(directory: int, name: str) -> int:
-    """The directory of that name, instead of the one that it lies in."""
+def _enter(name: str, inside: int) -> int:
+    """Open a directory on the way to another one."""
     try:
-        found = fs.open_directory(name, directory)
+        return fs.open_directory(name, inside)
     except OSError as error:
         if error.errno not in {errno.ENOTDIR, errno.ELOOP}:
             raise
-        if fs.kind(name, directory) == "other":
+        if fs.kind(name, inside) == "other":
             raise _link(name) from None
         raise FileNotFoundError(errno.ENOTDIR, "it is a file, not a directory", name) from None
-    fs.close(directory)
-    return found
 
 
 def _link(name: str) -> StorageError:

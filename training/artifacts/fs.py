@@ -119,6 +119,16 @@ def replace(name: str, inside: int, new_name: str, new_inside: int) -> None:
     os.replace(name, new_name, src_dir_fd=inside, dst_dir_fd=new_inside)
 
 
+def rename(name: str, inside: int, new_name: str, new_inside: int) -> None:
+    """Move a file or directory, over whatever the system allows."""
+    os.rename(name, new_name, src_dir_fd=inside, dst_dir_fd=new_inside)
+
+
+def link(name: str, inside: int, new_name: str, new_inside: int) -> None:
+    """Give a file a second name, which must not exist."""
+    os.link(name, new_name, src_dir_fd=inside, dst_dir_fd=new_inside, follow_symlinks=False)
+
+
 def unlink(name: str, inside: int) -> None:
     """Remove a file."""
     os.unlink(name, dir_fd=inside)
@@ -170,11 +180,11 @@ def _publish_portably(name: str, inside: int, new_name: str, new_inside: int) ->
     A file gets a second name, which is exclusive everywhere, and loses the first.
     """
     if kind(name, inside) == "file":
-        os.link(name, new_name, src_dir_fd=inside, dst_dir_fd=new_inside, follow_symlinks=False)
-        os.unlink(name, dir_fd=inside)
+        link(name, inside, new_name, new_inside)
+        unlink(name, inside)
         return
     try:
-        os.rename(name, new_name, src_dir_fd=inside, dst_dir_fd=new_inside)
+        rename(name, inside, new_name, new_inside)
     except OSError as error:
         if error.errno in {errno.ENOTEMPTY, errno.ENOTDIR}:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new_name) from error

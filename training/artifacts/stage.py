@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,17 +68,14 @@ class DiskStage:
 
     @contextmanager
     def _subdirectory(self, folder: tuple[str, ...]) -> Iterator[int]:
-        inside = fs.open_directory(_PAYLOAD, self._private)
-        try:
+        with ExitStack() as stack:
+            inside = self._inside
             for depth, name in enumerate(folder, 1):
                 if folder[:depth] not in self._directories:
                     fs.make_directory(name, inside)
                     self._directories.add(folder[:depth])
-                outer, inside = inside, fs.open_directory(name, inside)
-                fs.close(outer)
+                inside = stack.enter_context(opened(fs.open_directory(name, inside)))
             yield inside
-        finally:
-            fs.close(inside)
 
 
 def write_file(name: str, inside: int, content: Content, *, durable: bool = True) -> None:
@@ -126,14 +123,8 @@ def disk_stage(folders: Folders) -> Iterator[DiskStage]:
 @contextmanager
 def private_directory(folders: Folders) -> Iterator[int]:
     """A directory that only this process uses, locked by it, and deleted at the end."""
-    with folders.make((STAGE,), durable=False) as area:
-        name, private = _claim(area)
-        with opened(private):
-            try:
-                yield private
-            finally:
-                with suppress(OSError):  # `sweep` deletes what could not be deleted here
-                    delete(name, area)
+    with folders.make((STAGE,), durable=False) as area, ExitStack() as held:
+        yield _claim(area, held)
 
 
 def sweep_stages(folders: Folders) -> list[str]:
@@ -153,16 +144,22 @@ def unique_name() -> str:
     return f"{_boot()}-{os.getpid()}-{secrets.token_hex(8)}"
 
 
-def _claim(area: int) -> tuple[str, int]:
+def _claim(area: int, held: ExitStack) -> int:
     """A new directory, locked. One that is swept before it is locked is given up."""
     while True:
-        name = unique_name()
-        fs.make_directory(name, area, 0o700)
-        with suppress(FileNotFoundError):
-            private = fs.open_directory(name, area)
+        with ExitStack() as attempt, suppress(FileNotFoundError):
+            name = unique_name()
+            attempt.callback(_discard, name, area)
+            fs.make_directory(name, area, 0o700)
+            private = attempt.enter_context(opened(fs.open_directory(name, area)))
             if fs.lock(private) and exists(name, area):
-                return name, private
-            fs.close(private)
+                held.push(attempt.pop_all())
+                return private
+
+
+def _discard(name: str, area: int) -> None:
+    with suppress(OSError):  # `sweep` deletes what could not be deleted here
+        delete(name, area)
 
 
 def _sweep(name: str, area: int) -> bool:

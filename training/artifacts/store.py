@@ -318,7 +318,7 @@ def _opened(url: str) -> tuple[Backend, str]:
     if separator and protocol != "file":
         from training.artifacts.objects import Objects
 
-        return Objects(url), url.rstrip("/")
+        return Objects(url), f"{protocol}://{rest.rstrip('/')}"
     if sys.platform == "win32":
         raise StorageError("a local store needs Linux or macOS: on Windows, use WSL 2")
     from training.artifacts.disk import Disk

@@ -10,16 +10,17 @@ if TYPE_CHECKING:
     from training.types import Array, TaskKind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Part:
     """Rows that belong together.
 
     Attributes:
         x: inputs, shape (rows, features), C-contiguous.
-        y: targets, shape (rows,).
-        times: timestamps, shape (rows,); None where rows have no time.
-        forward_returns: simple return from each bar to the next, float64; None where the target is
-            no price.
+        y: targets, shape (rows,); whole numbers for `multiclass`.
+        times: datetime64[ns], in UTC where a zone is known, shape (rows,); None where rows have
+            no time.
+        forward_returns: simple return from each bar to the next, float64, shape (rows,); None where
+            the target is no price.
     """
 
     x: Array
@@ -27,8 +28,17 @@ class Part:
     times: Array | None = None
     forward_returns: Array | None = None
 
+    def rows(self, chosen: slice) -> Part:
+        """Some of the rows, in views."""
+        return Part(
+            x=self.x[chosen],
+            y=self.y[chosen],
+            times=None if self.times is None else self.times[chosen],
+            forward_returns=None if self.forward_returns is None else self.forward_returns[chosen],
+        )
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
     """Three parts in order of time, none of which knows anything of a later one.
 

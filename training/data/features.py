@@ -1,16 +1,24 @@
-"""From the configuration of a feature to its columns; a value uses its own row and earlier ones."""
+"""From the configuration of a feature to its columns; a value uses its own row and earlier ones.
+
+To add a kind: its section in `training.config.data`, a function here, and a line in `RECIPES`.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from training.config.data import (
     ColumnsFeature,
     EmaFeature,
+    Feature,
     LagsFeature,
     ReturnsFeature,
     RsiFeature,
     SmaFeature,
+    VolatilityFeature,
 )
 from training.market.indicators import (
     exponential_moving_average,
@@ -21,59 +29,41 @@ from training.market.indicators import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    import pandas as pd
+    from training.types import Array
 
-    from training.config.data import Feature
-
-    Columns = dict[str, pd.Series[float]]
+    Columns = Mapping[str, Array]
 
 
-def compute(feature: Feature, frame: pd.DataFrame) -> Columns:
-    """The columns of one feature by name, with NaN in its warm-up."""
-    if isinstance(feature, ColumnsFeature):
-        return {name: frame[name] for name in feature.columns or ()}
-    price = frame[feature.column]
-    name = feature.column
-    if isinstance(feature, ReturnsFeature):
-        returns = log_returns(price)
-        return {f"{name}_return_{lag}": returns.shift(lag) for lag in range(feature.lags)}
-    if isinstance(feature, LagsFeature):
-        return {f"{name}_lag_{lag}": price.shift(lag) for lag in range(1, feature.lags + 1)}
-    window = feature.window
-    if isinstance(feature, SmaFeature):
-        return {f"{name}_sma_{window}": price / simple_moving_average(price, window) - 1.0}
-    if isinstance(feature, EmaFeature):
-        return {f"{name}_ema_{window}": price / exponential_moving_average(price, window) - 1.0}
-    if isinstance(feature, RsiFeature):
-        return {f"{name}_rsi_{window}": relative_strength_index(price, window)}
-    return {f"{name}_volatility_{window}": historical_volatility(price, window)}
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a configured feature is made.
+
+    Attributes:
+        names: of its columns.
+        columns: of the source that it is made of.
+        warm_up: rows at the front for which it is not known.
+        compute: from the source's columns, float64, shape (rows,) each, to its own.
+        needs_prices: whether its source columns must be above 0.
+        sees_row: whether it uses its own row, not only earlier ones.
+    """
+
+    names: tuple[str, ...]
+    columns: tuple[str, ...]
+    warm_up: int
+    compute: Callable[[Columns], Sequence[Array]]
+    needs_prices: bool = True
+    sees_row: bool = True
 
 
-def warm_up(feature: Feature) -> int:
-    """Rows at the front for which the feature is not known."""
-    if isinstance(feature, ColumnsFeature):
-        return 0
-    if isinstance(feature, ReturnsFeature | LagsFeature):
-        return feature.lags
-    if isinstance(feature, SmaFeature | EmaFeature):
-        return feature.window - 1
-    return feature.window
+def recipe(feature: Feature) -> Recipe:
+    """How the feature is made."""
+    return RECIPES[type(feature)](feature)
 
 
-def columns_of(features: Sequence[Feature]) -> list[str]:
-    """The columns of the source that features are made of."""
-    names: list[str] = []
-    for feature in features:
-        names += (
-            (feature.columns or ()) if isinstance(feature, ColumnsFeature) else [feature.column]
-        )
-    return list(dict.fromkeys(names))
-
-
-def with_columns(features: Sequence[Feature], numeric: Sequence[str]) -> tuple[Feature, ...]:
-    """The same features, with "every numeric column" spelt out: scoring must mean the same ones."""
+def spelt_out(features: Sequence[Feature], numeric: Sequence[str]) -> tuple[Feature, ...]:
+    """The same features with "every numeric column" as names: scoring must mean the same ones."""
     return tuple(
         feature.model_copy(update={"columns": tuple(numeric)})
         if isinstance(feature, ColumnsFeature) and feature.columns is None
@@ -82,8 +72,89 @@ def with_columns(features: Sequence[Feature], numeric: Sequence[str]) -> tuple[F
     )
 
 
-def prices_of(features: Sequence[Feature]) -> list[str]:
-    """Columns that a logarithm is taken of, and that must be positive."""
-    kinds = (ReturnsFeature,)
-    plain = [one.column for one in features if isinstance(one, kinds)]
-    return plain + [one.column for one in features if one.type == "volatility"]
+def _columns(feature: ColumnsFeature) -> Recipe:
+    names = feature.columns or ()
+    return Recipe(names, names, 0, lambda at: [at[name] for name in names], needs_prices=False)
+
+
+def _returns(feature: ReturnsFeature) -> Recipe:
+    column, lags = feature.column, range(feature.lags)
+
+    def compute(at: Columns) -> list[Array]:
+        returns = log_returns(at[column])
+        return [_earlier(returns, lag) for lag in lags]
+
+    return Recipe(tuple(f"{column}_return_{lag}" for lag in lags), (column,), feature.lags, compute)
+
+
+def _lags(feature: LagsFeature) -> Recipe:
+    column, lags = feature.column, range(1, feature.lags + 1)
+    return Recipe(
+        tuple(f"{column}_lag_{lag}" for lag in lags),
+        (column,),
+        feature.lags,
+        lambda at: [_earlier(at[column], lag) for lag in lags],
+        needs_prices=False,
+        sees_row=False,
+    )
+
+
+def _sma(feature: SmaFeature) -> Recipe:
+    column, window = feature.column, feature.window
+    return Recipe(
+        (f"{column}_sma_{window}",),
+        (column,),
+        window - 1,
+        lambda at: [at[column] / simple_moving_average(at[column], window) - 1.0],
+    )
+
+
+def _ema(feature: EmaFeature) -> Recipe:
+    column, window = feature.column, feature.window
+    return Recipe(
+        (f"{column}_ema_{window}",),
+        (column,),
+        window - 1,
+        lambda at: [at[column] / exponential_moving_average(at[column], window) - 1.0],
+    )
+
+
+def _rsi(feature: RsiFeature) -> Recipe:
+    column, window = feature.column, feature.window
+    return Recipe(
+        (f"{column}_rsi_{window}",),
+        (column,),
+        window,
+        lambda at: [relative_strength_index(at[column], window)],
+        needs_prices=False,
+    )
+
+
+def _volatility(feature: VolatilityFeature) -> Recipe:
+    column, window = feature.column, feature.window
+    return Recipe(
+        (f"{column}_volatility_{window}",),
+        (column,),
+        window,
+        lambda at: [historical_volatility(at[column], window)],
+    )
+
+
+RECIPES: dict[type[Any], Callable[[Any], Recipe]] = {
+    ColumnsFeature: _columns,
+    ReturnsFeature: _returns,
+    LagsFeature: _lags,
+    SmaFeature: _sma,
+    EmaFeature: _ema,
+    RsiFeature: _rsi,
+    VolatilityFeature: _volatility,
+}
+
+
+def _earlier(values: Array, rows: int) -> Array:
+    """The values of so many rows before, NaN where there are none."""
+    if rows == 0:
+        return values
+    moved = np.full(len(values), np.nan)
+    moved[rows:] = values[:-rows]
+    return moved

@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.config.data import ColumnsFeature, ColumnTarget
-from training.data.checks import as_times, in_order, numeric, time_column
+from training.config.data import ColumnTarget
+from training.data.checks import as_numbers, check_missing, numeric_columns
 from training.data.dataset import Dataset, Part
-from training.data.features import prices_of, with_columns
+from training.data.features import spelt_out
+from training.data.findings import Findings
 from training.data.pipeline import FeaturePipeline
-from training.data.sources import read
+from training.data.sources import Rows, read_rows
+from training.data.split import cut
 from training.data.table import Table, fingerprint
 from training.data.targets import forward_returns, horizon, labels, task_of
-from training.errors import DataError
+from training.data.timeline import Timeline, in_time
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from training.config.data import DataConfig
@@ -42,16 +46,14 @@ class DataManager:
         """Read the source, check it, take its fingerprint.
 
         Raises:
-            DataError: with all that was found wrong.
+            DataError: with all that was found wrong, a line each.
         """
-        frame, where = read(self.config.source, self._frame)
-        time = time_column(frame, self.config, where)
-        if time is not None and len(frame):
-            frame = frame.assign(**{time: as_times(frame[time], where)})
-            frame = in_order(self._window(frame, time), time, where, self.config)
-        frame = frame.reset_index(drop=True)
-        self._check_rows(len(frame), where)
-        return Table(frame, time, fingerprint(frame), _describe(frame, time, where))
+        rows = read_rows(self.config.source, self._frame)
+        findings = Findings(rows, self.config.check_rows)
+        timeline = in_time(rows.frame, self.config, findings)
+        frame = self._checked(timeline.frame, timeline.time, findings).reset_index(drop=True)
+        description = _describe(frame, rows, timeline)
+        return Table(frame, timeline.time, fingerprint(frame), description)
 
     def get_data(self, table: Table | None = None) -> Dataset:
         """Features, target, parts, scaling; nothing of a later part reaches an earlier one.
@@ -60,34 +62,27 @@ class DataManager:
             table: what `load` gave; default: load it.
 
         Raises:
-            DataError: with all that was found wrong.
+            DataError: with all that was found wrong, a line each.
         """
         table = table or self.load()
-        config, where = self.config, str(table.description["source"])
-        features = with_columns(config.features, self._numeric_columns(table))
-        pipeline = FeaturePipeline(features, config.scaler, config.dtype)
-        used = [*pipeline.columns, config.target.column]
-        frame = numeric(table.frame, used, where, config)
-        self._check_prices(frame, features, where)
-        values = pipeline.compute(frame)
-        target = labels(config.target, frame)
-        self._check_rows(len(frame) - pipeline.warm_up - horizon(config.target), where)
-        task, outputs = task_of(config.target, target[np.isfinite(target)])
-        cut = self._cut(pipeline.warm_up, len(frame))
-        pipeline.fit(values[cut[0]])
-        returns = forward_returns(config.target, frame)
-        times = None if table.time is None else frame[table.time].to_numpy()
-
-        def part(rows: slice) -> Part:
-            y = target[rows].astype("int64" if task == "multiclass" else config.dtype)
-            return Part(
-                x=pipeline.scale(values[rows]),
-                y=y,
-                times=None if times is None else times[rows],
-                forward_returns=None if returns is None else returns[rows],
-            )
-
-        train, validation, test = (part(rows) for rows in cut)
+        frame, target = table.frame, self.config.target
+        where = str(table.description.get("source", "the table"))
+        findings = Findings(Rows(frame, where), self.config.check_rows)
+        pipeline = self._pipeline(frame, table.time)
+        values, y = pipeline.compute(frame), labels(target, frame)
+        ahead = horizon(target)
+        task, outputs = task_of(target, y[: len(y) - ahead], findings)
+        slices = cut(len(frame), self.config.split, first=pipeline.warm_up, ahead=ahead)
+        _check_varying(values[slices.train], pipeline.names, findings)
+        findings.raise_any()
+        pipeline.fit(values[slices.train])
+        x = pipeline.scale(values)
+        _check_finite(x[pipeline.warm_up :], pipeline, findings)
+        findings.raise_any()
+        times = None if table.time is None else _plain_times(frame[table.time])
+        y = y.astype("int64" if task == "multiclass" else self.config.dtype)
+        whole = Part(x, y, times, forward_returns(target, frame))
+        train, validation, test = (whole.rows(part) for part in slices)
         sizes = {"train": len(train.x), "validation": len(validation.x), "test": len(test.x)}
         return Dataset(
             train=train,
@@ -102,81 +97,82 @@ class DataManager:
             description=table.description | {"features": len(pipeline.names), "parts": sizes},
         )
 
-    def _window(self, frame: pd.DataFrame, time: str) -> pd.DataFrame:
-        import pandas as pd
+    def _pipeline(self, frame: pd.DataFrame, time: str | None) -> FeaturePipeline:
+        config = self.config
+        known = config.target.column if isinstance(config.target, ColumnTarget) else None
+        features = spelt_out(config.features, numeric_columns(frame, (time, known)))
+        return FeaturePipeline(features, config.scaler, config.dtype)
 
-        source = self.config.source
-        times = frame[time]
-        zone = getattr(times.dtype, "tz", None)
-        keep = np.ones(len(frame), dtype=bool)
-        for bound, after in ((source.start, True), (source.end, False)):
-            if bound is not None:
-                at = pd.Timestamp(bound)
-                at = at.tz_localize(zone) if zone is not None and at.tzinfo is None else at
-                keep &= (times >= at).to_numpy() if after else (times <= at).to_numpy()
-        return frame[keep]
+    def _checked(self, frame: pd.DataFrame, time: str | None, findings: Findings) -> pd.DataFrame:
+        """The rows that can be used, with the columns that are used as float64."""
+        config, target = self.config, self.config.target
+        pipeline = self._pipeline(frame, time)
+        used = dict.fromkeys((*pipeline.columns, target.column))
+        has_price = not isinstance(target, ColumnTarget)
+        if not has_price and pipeline.sees_row_of(target.column):
+            findings.add(
+                f"column {target.column!r} is the target, and features are made of it in the same "
+                "row: they would know the answer; use lags of it, or leave it out"
+            )
+        prices = {*pipeline.prices, target.column} if has_price else set(pipeline.prices)
+        numbers = as_numbers(frame, used, prices, findings)
+        if config.on_missing == "error":
+            way = "set data.on_missing: drop to leave such rows out"
+            check_missing(numbers, used, findings, way)
+        kept = numbers.frame[~numbers.missing]
+        back, ahead = pipeline.warm_up, horizon(target)
+        left = len(kept) - back - ahead
+        if left < max(config.min_rows, 1):
+            findings.add(
+                f"{max(left, 0)} rows are left of {len(frame)}, when features have looked back "
+                f"{back} and the target {ahead} ahead; expected at least data.min_rows = "
+                f"{config.min_rows}"
+            )
+        findings.raise_any()
+        return kept
 
-    def _numeric_columns(self, table: Table) -> list[str]:
-        """Every numeric column but time and target; needed where a feature says "all"."""
-        spelt_out = any(
-            isinstance(one, ColumnsFeature) and one.columns is None for one in self.config.features
-        )
-        if not spelt_out:
-            return []
-        left_out = {
-            table.time,
-            self.config.target.column if isinstance(self.config.target, ColumnTarget) else None,
-        }
-        numbers = table.frame.select_dtypes("number").columns
-        return [str(name) for name in numbers if name not in left_out]
 
-    def _check_rows(self, rows: int, where: str) -> None:
-        if rows < max(self.config.min_rows, 1):
-            raise DataError(
-                f"{where}: {max(rows, 0)} rows are left after features and target; expected at "
-                f"least data.min_rows = {self.config.min_rows}"
+def _check_varying(values: Array, names: Sequence[str], findings: Findings) -> None:
+    for name, spread, value in zip(names, np.ptp(values, axis=0), values[0], strict=True):
+        if spread == 0:
+            findings.add(
+                f"feature {name!r} is {value:g} in every row of the training part; a constant "
+                "teaches nothing: leave it out of data.features, or check its source"
             )
 
-    def _check_prices(self, frame: pd.DataFrame, features: Any, where: str) -> None:  # noqa: ANN401 - any kinds of feature
-        names = prices_of(features)
-        if not isinstance(self.config.target, ColumnTarget):
-            names.append(self.config.target.column)
-        for name in dict.fromkeys(names):
-            wrong = frame[name] <= 0
-            if wrong.any():
-                row = int(np.argmax(wrong))
-                raise DataError(
-                    f"{where}: column {name!r}, row {row + 1} is {frame[name].iloc[row]:g}; "
-                    "a return needs prices above 0"
-                )
 
-    def _cut(self, first: int, rows: int) -> tuple[slice, slice, slice]:
-        """Training, validation, test; labels that reach over a border are purged before it."""
-        split, ahead = self.config.split, horizon(self.config.target)
-        usable = rows - first
-        test = rows - round(usable * split.test)
-        validation = test - round(usable * split.validation)
-        if validation - ahead <= first:
-            raise DataError(
-                f"nothing is left to train on: {usable} rows, data.split.validation = "
-                f"{split.validation:g}, data.split.test = {split.test:g}; make them smaller"
+def _check_finite(x: Array, pipeline: FeaturePipeline, findings: Findings) -> None:
+    for name, column in zip(pipeline.names, x.T, strict=True):
+        if not np.isfinite(column).all():
+            findings.add(
+                f"feature {name!r} has values too large for {pipeline.dtype}; set data.dtype: "
+                "float64, data.scaler: standard, or correct the source"
             )
-        return (
-            slice(first, validation - ahead),
-            slice(validation, max(validation, test - ahead)),
-            slice(test, max(test, rows - ahead)),
-        )
 
 
-def _describe(frame: pd.DataFrame, time: str | None, where: str) -> dict[str, Any]:
-    known: dict[str, Any] = {"source": where, "rows": len(frame)}
-    if time is not None and len(frame):
-        known |= {"first": str(frame[time].iloc[0]), "last": str(frame[time].iloc[-1])}
-    return known | {"columns": [str(name) for name in frame.columns]}
+def _describe(frame: pd.DataFrame, rows: Rows, timeline: Timeline) -> dict[str, Any]:
+    known: dict[str, Any] = {"source": rows.where, "rows": len(frame)}
+    if timeline.time is not None:
+        times = frame[timeline.time]
+        known |= {"first": _moment(times.iloc[0]), "last": _moment(times.iloc[-1])}
+    known["columns"] = [str(name) for name in frame.columns]
+    notes = [*rows.notes, *timeline.notes]
+    return known | ({"notes": notes} if notes else {})
+
+
+def _moment(at: pd.Timestamp) -> str:
+    """A date where the time is midnight."""
+    return at.date().isoformat() if at == at.normalize() else at.isoformat(sep=" ")
+
+
+def _plain_times(times: pd.Series[Any]) -> Array:
+    """As datetime64[ns], in UTC where a zone is known."""
+    plain: Array = times.dt.tz_localize(None).to_numpy(dtype="datetime64[ns]")
+    return plain
 
 
 def _bars_per_year(times: Array | None) -> float | None:
     if times is None or len(times) < 2:  # noqa: PLR2004 - a span has two ends
         return None
     seconds = float((times[-1] - times[0]) / np.timedelta64(1, "s"))
-    return (len(times) - 1) * SECONDS_A_YEAR / seconds if seconds > 0 else None
+    return (len(times) - 1) * SECONDS_A_YEAR / seconds

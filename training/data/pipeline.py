@@ -2,93 +2,123 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import numpy as np
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from training.config.data import Feature
-from training.data.features import columns_of, compute, warm_up
-from training.errors import DataError, did_you_mean
+from training.data.checks import as_numbers, check_missing
+from training.data.features import recipe
+from training.data.findings import Findings
+from training.data.sources import Rows
+from training.errors import DataError, IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
     from training.types import Array
 
+Scaler = Literal["standard", "minmax", "robust", "none"]
+Precision = Literal["float32", "float64"]
+
 _FEATURES: TypeAdapter[tuple[Feature, ...]] = TypeAdapter(tuple[Feature, ...])
+SHOWN_ROWS = 10
 
 
 class FeaturePipeline:
     """Turns rows of a source into inputs of a model.
 
     Attributes:
-        columns: of the source that it needs.
         names: of the features, in the order of the inputs' columns.
+        columns: of the source that features are made of.
+        prices: those among them that must be above 0.
         warm_up: rows at the front for which features are not known.
     """
 
-    def __init__(self, features: Sequence[Feature], scaler: str, dtype: str) -> None:
-        """Say which features; `fit` finds out how to scale them."""
+    def __init__(self, features: Sequence[Feature], scaler: Scaler, dtype: Precision) -> None:
+        """Say which features; `fit` finds out how to scale them.
+
+        Raises:
+            DataError: two features of one name, or none at all.
+        """
         self.features = tuple(features)
         self.scaler = scaler
         self.dtype = dtype
-        self.columns = columns_of(self.features)
-        self.warm_up = max((warm_up(feature) for feature in self.features), default=0)
-        self.names: tuple[str, ...] = ()
-        self._center: Array = np.zeros(0)
-        self._scale: Array = np.ones(0)
+        self._recipes = [recipe(feature) for feature in self.features]
+        self.names = tuple(name for one in self._recipes for name in one.names)
+        self.columns = _unique(one.columns for one in self._recipes)
+        self.prices = _unique(one.columns for one in self._recipes if one.needs_prices)
+        self.warm_up = max((one.warm_up for one in self._recipes), default=0)
+        self._center = np.zeros(len(self.names))
+        self._scale = np.ones(len(self.names))
+        double = [name for name in dict.fromkeys(self.names) if self.names.count(name) > 1]
+        if double:
+            raise DataError(f"data.features makes {double[0]!r} twice; leave one out")
+        if not self.names:
+            raise DataError("data.features makes no column; name at least one feature")
+
+    def sees_row_of(self, column: str) -> bool:
+        """Whether a row's features are made of that same row's value of a column."""
+        return any(column in one.columns and one.sees_row for one in self._recipes)
 
     def compute(self, frame: pd.DataFrame) -> Array:
         """Features as they are, float64, shape (rows, features), NaN in the warm-up.
 
-        Raises:
-            DataError: a column is missing, or two features have one name.
+        Args:
+            frame: the source's columns as numbers, oldest row first.
         """
-        for name in self.columns:
-            if name not in frame.columns:
-                hint = did_you_mean(name, map(str, frame.columns))
-                raise DataError(f"the model needs a column {name!r}; {hint}")
-        found: dict[str, pd.Series[float]] = {}
-        for feature in self.features:
-            for name, column in compute(feature, frame).items():
-                if name in found:
-                    raise DataError(f"data.features makes {name!r} twice; leave one out")
-                found[name] = column
-        self.names = tuple(found)
-        if not found:
-            return np.empty((len(frame), 0))
-        return np.column_stack([column.to_numpy(dtype="float64") for column in found.values()])
+        source = {
+            name: np.ascontiguousarray(frame[name].to_numpy(dtype="float64"))
+            for name in self.columns
+        }
+        return np.column_stack([column for one in self._recipes for column in one.compute(source)])
 
     def fit(self, values: Array) -> None:
-        """Learn centre and scale of each feature from the training rows alone."""
-        width = values.shape[1]
-        center, scale = np.zeros(width), np.ones(width)
+        """Learn centre and scale of each feature.
+
+        Args:
+            values: what `compute` gave for the rows of the training part, and for no other.
+        """
         if self.scaler == "standard":
-            center, scale = values.mean(axis=0), values.std(axis=0)
+            self._center, scale = values.mean(axis=0), values.std(axis=0)
         elif self.scaler == "minmax":
-            center = values.min(axis=0)
-            scale = values.max(axis=0) - center
+            self._center, scale = values.min(axis=0), np.ptp(values, axis=0)
         elif self.scaler == "robust":
-            low, center, high = np.percentile(values, (25, 50, 75), axis=0)
+            low, self._center, high = np.percentile(values, (25, 50, 75), axis=0)
             scale = high - low
-        self._center = center
-        self._scale = np.where(scale > 0, scale, 1.0)  # a constant column becomes 0, not infinite
+        else:
+            return
+        self._scale = np.where(scale > 0, scale, 1.0)  # what never varies becomes 0, not infinite
 
     def scale(self, values: Array) -> Array:
-        """Scaled, in the dtype of the model, row after row in memory."""
+        """Scaled, in the dtype of the model, row after row in memory; infinite if too large."""
         scaled = (values - self._center) / self._scale
-        return np.ascontiguousarray(scaled, dtype=self.dtype)
+        with np.errstate(over="ignore"):
+            return np.ascontiguousarray(scaled, dtype=self.dtype)
 
     def transform(self, frame: pd.DataFrame) -> Array:
         """Inputs for the rows after the warm-up, shape (rows - warm_up, features).
 
         Args:
             frame: the source's columns, oldest row first.
+
+        Raises:
+            DataError: with all that is wrong with the rows.
         """
-        return self.scale(self.compute(frame)[self.warm_up :])
+        rows = Rows(frame.reset_index(drop=True), "the rows to score")
+        findings = Findings(rows, SHOWN_ROWS)
+        numbers = as_numbers(rows.frame, self.columns, self.prices, findings)
+        check_missing(numbers, self.columns, findings, "the model needs a number there")
+        if len(frame) <= self.warm_up:
+            findings.add(
+                f"{len(frame)} rows; the first prediction is for row {self.warm_up + 1}, since "
+                "features look back: give earlier rows too"
+            )
+        findings.raise_any()
+        return self.scale(self.compute(numbers.frame)[self.warm_up :])
 
     def state_dict(self) -> dict[str, Any]:
         """All that scoring needs, in plain values and arrays."""
@@ -101,11 +131,43 @@ class FeaturePipeline:
             "scale": self._scale.copy(),
         }
 
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over centre and scale of a pipeline with the same features.
+
+        Raises:
+            IntegrityError: the state is that of another one, or damaged.
+        """
+        center, scale = (np.array(state[key], dtype="float64") for key in ("center", "scale"))
+        shape = (len(self.names),)
+        if list(state["names"]) != list(self.names) or not center.shape == scale.shape == shape:
+            raise IntegrityError(
+                f"the stored state scales {', '.join(state['names'])} with {center.shape} values, "
+                f"but this pipeline makes {', '.join(self.names)}"
+            )
+        if not (np.isfinite(center).all() and np.isfinite(scale).all() and (scale > 0).all()):
+            raise IntegrityError("the stored state scales by what is not finite or not above 0")
+        self._center, self._scale = center, scale
+
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Self:
-        """The pipeline that `state_dict` told of; features are of a closed set of kinds."""
-        features = _FEATURES.validate_python(state["features"])
-        pipeline = cls(features, state["scaler"], state["dtype"])
-        pipeline.names = tuple(state["names"])
-        pipeline._center, pipeline._scale = state["center"], state["scale"]
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """The pipeline that `state_dict` told of; features are of a closed set of kinds.
+
+        Raises:
+            IntegrityError: the state tells of features that there are none of.
+        """
+        try:
+            features = _FEATURES.validate_python(state["features"])
+        except ValidationError as error:
+            reason = error.errors()[0]
+            where = ".".join(map(str, reason["loc"]))
+            raise IntegrityError(f"stored features, {where}: {reason['msg']}") from None
+        scaler, dtype = state["scaler"], state["dtype"]
+        if scaler not in get_args(Scaler) or dtype not in get_args(Precision):
+            raise IntegrityError(f"stored scaler {scaler!r} or dtype {dtype!r} is not known")
+        pipeline = cls(features, scaler, dtype)
+        pipeline.load_state_dict(state)
         return pipeline
+
+
+def _unique(groups: Any) -> tuple[str, ...]:  # noqa: ANN401 - any iterables of names
+    return tuple(dict.fromkeys(name for group in groups for name in group))

@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from blake3 import blake3
 
+from training.errors import DataError
+
 if TYPE_CHECKING:
     import pandas as pd
 
+    from training.types import Array
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Table:
     """What a source gave.
 
     Attributes:
-        frame: rows in order of time, index 0 … n - 1.
-        time: the name of the time column; None: rows have no time.
+        frame: rows in order of time, index 0 … n - 1; the columns that are used are float64.
+        time: the name of the time column, datetime64[ns] or datetime64[ns, UTC]; None: rows have
+            no time.
         fingerprint: digest of the values, whatever they came from.
-        description: plain values for a person: rows, first, last, columns, source.
+        description: plain values for a person: source, rows, first, last, columns, notes.
     """
 
     frame: pd.DataFrame
@@ -30,30 +35,51 @@ class Table:
 
 
 def fingerprint(frame: pd.DataFrame) -> str:
-    """Digest of a table's values and column names.
+    """Digest of a table's column names and values.
 
-    Numbers count as float64, times as UTC nanoseconds, text as UTF-8: the same table from CSV,
-    Parquet and a DataFrame has the same fingerprint.
+    Numbers count as float64, times as nanoseconds in UTC, text as UTF-8: the same table from CSV,
+    Parquet and a DataFrame has the same fingerprint, with whatever dtypes pandas holds it.
+
+    Raises:
+        DataError: a column holds lists or the like.
     """
     digest = blake3(f"{len(frame)} rows".encode())
     for name in frame.columns:
-        digest.update(f"\0{name}\0".encode())
-        digest.update(_canonical(frame[name]))
+        digest.update(_text(str(name)))
+        for piece in _canonical(frame[name]):
+            digest.update(piece)
     return f"blake3:{digest.hexdigest()}"
 
 
-def _canonical(column: pd.Series[Any]) -> bytes:
+def _canonical(column: pd.Series[Any]) -> tuple[bytes, ...]:
+    """The values as bytes, led by their kind."""
     import pandas as pd
 
     if pd.api.types.is_datetime64_any_dtype(column):
-        utc = pd.to_datetime(column, utc=True).dt.tz_localize(None)
-        return utc.astype("datetime64[ns]").to_numpy().astype("<i8").tobytes()
+        naive = column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz else column
+        return b"time", naive.to_numpy(dtype="datetime64[ns]").astype("<i8").tobytes()
     if pd.api.types.is_numeric_dtype(column):
-        numbers = column.to_numpy(dtype="<f8", na_value=np.nan) + 0.0  # -0.0 becomes 0.0
-        numbers[np.isnan(numbers)] = np.nan  # one bit pattern for all
-        return numbers.tobytes()
-    texts = [
-        "\1" if missing else str(value)
-        for value, missing in zip(column, column.isna(), strict=True)
-    ]
-    return "".join(f"{len(text)}:{text}" for text in texts).encode("utf-8", "surrogatepass")
+        return b"number", _number_bytes(column.to_numpy(dtype="float64", na_value=np.nan))
+    try:
+        codes, values = pd.factorize(column)  # in order of appearance, -1 for what is missing
+    except TypeError:
+        raise DataError(
+            f"column {column.name!r} holds neither numbers nor text nor times; name the columns "
+            "to read in data.source.columns"
+        ) from None
+    numbers = pd.to_numeric(pd.Series(values, dtype="object"), errors="coerce").astype("float64")
+    if not numbers.isna().any():
+        return b"number", _number_bytes(np.append(numbers.to_numpy(), np.nan)[codes])
+    return b"text", codes.astype("<i8").tobytes(), *(_text(str(value)) for value in values)
+
+
+def _number_bytes(numbers: Array) -> bytes:
+    """Zero and what is missing each have one pattern of bits."""
+    canonical = numbers.astype("<f8") + 0.0
+    canonical[np.isnan(canonical)] = np.nan
+    return canonical.tobytes()
+
+
+def _text(text: str) -> bytes:
+    data = text.encode("utf-8", "surrogatepass")
+    return f"{len(data)}:".encode() + data

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.config.data import ColumnTarget, DirectionTarget
-from training.errors import DataError
+from training.config.data import ColumnTarget, DirectionTarget, Target
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from training.config.data import Target
+    from training.data.findings import Findings
     from training.types import Array, TaskKind
+
+SHOWN_CLASSES = 8
 
 
 def horizon(target: Target) -> int:
@@ -26,17 +27,15 @@ def labels(target: Target, frame: pd.DataFrame) -> Array:
     column = frame[target.column].to_numpy(dtype="float64")
     if isinstance(target, ColumnTarget):
         return column
-    ahead = np.full(len(column), np.nan)
-    ahead[: len(column) - target.horizon] = column[target.horizon :]
-    if isinstance(target, DirectionTarget):
-        known = np.isfinite(ahead)
-        return np.where(known, (ahead > column).astype("float64"), np.nan)
-    result: Array = np.log(ahead / column)
-    return result
+    later, now = column[target.horizon :], column[: -target.horizon]
+    found = np.full(len(column), np.nan)
+    is_direction = isinstance(target, DirectionTarget)
+    found[: len(later)] = later > now if is_direction else np.log(later / now)
+    return found
 
 
 def forward_returns(target: Target, frame: pd.DataFrame) -> Array | None:
-    """The simple return from each bar to the next; None where the target is no price."""
+    """The simple return from each bar to the next, NaN for the last; None for no price."""
     if isinstance(target, ColumnTarget):
         return None
     price = frame[target.column].to_numpy(dtype="float64")
@@ -45,28 +44,26 @@ def forward_returns(target: Target, frame: pd.DataFrame) -> Array | None:
     return returns
 
 
-def task_of(target: Target, values: Array) -> tuple[TaskKind, int]:
-    """The kind of task, and how many outputs it has.
-
-    Raises:
-        DataError: labels that do not fit the task.
-    """
+def task_of(target: Target, values: Array, findings: Findings) -> tuple[TaskKind, int]:
+    """The kind of task, and how many outputs it has; labels that do not fit it are a finding."""
     if isinstance(target, DirectionTarget):
         return "binary", 1
     if not isinstance(target, ColumnTarget) or target.task == "regression":
         return "regression", 1
     classes = np.unique(values)
-    expected = np.arange(max(2, len(classes)))
-    if target.task == "binary" and not np.isin(classes, (0, 1)).all():
-        raise DataError(f"target {target.column!r}: has {_some(classes)}; binary wants 0 and 1")
-    if target.task == "multiclass" and not np.array_equal(classes, expected[: len(classes)]):
-        raise DataError(
-            f"target {target.column!r}: has {_some(classes)}; multiclass wants 0, 1, 2, … "
-            "with none left out"
+    many = max(2, len(classes))
+    if target.task == "binary":
+        if not np.isin(classes, (0, 1)).all():
+            findings.add(f"target {target.column!r} has {_some(classes)}; binary wants 0 and 1")
+        return "binary", 1
+    if not np.array_equal(classes, np.arange(len(classes))):
+        findings.add(
+            f"target {target.column!r} has {_some(classes)}; multiclass wants 0, 1, 2, … with "
+            "none left out"
         )
-    return target.task, 1 if target.task == "binary" else len(expected)
+    return "multiclass", many
 
 
 def _some(values: Array) -> str:
-    shown = ", ".join(f"{value:g}" for value in values[:8])
-    return f"{shown}, …" if len(values) > 8 else shown  # noqa: PLR2004 - fits on a line
+    shown = ", ".join(f"{value:g}" for value in values[:SHOWN_CLASSES])
+    return f"{shown}, …" if len(values) > SHOWN_CLASSES else shown

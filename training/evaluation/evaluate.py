@@ -9,19 +9,19 @@ import numpy as np
 
 from training.config.data import ColumnTarget
 from training.data import epoch_batches
-from training.errors import ConfigError
-from training.market.backtest import backtest
+from training.errors import ConfigError, TrainingError
+from training.market import backtest
 from training.metrics import MetricSums
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from training.config import BacktestConfig, DataConfig, EvaluationConfig
     from training.data import Dataset, Part
     from training.models import Model
-    from training.types import Array, TaskKind
+    from training.types import Array, Batch, TaskKind
 
-BATCH = 1024
-BARS_PER_YEAR = 252.0
-"""Where rows have no timestamps to tell it from."""
+BATCH_SIZE = 1024
 
 
 def check_evaluation(data: DataConfig, evaluation: EvaluationConfig) -> None:
@@ -37,47 +37,68 @@ def check_evaluation(data: DataConfig, evaluation: EvaluationConfig) -> None:
         )
 
 
-def evaluate(model: Model, data: Dataset, config: EvaluationConfig) -> dict[str, float]:
+def evaluate(
+    model: Model, dataset: Dataset, config: EvaluationConfig, *, batch_size: int = BATCH_SIZE
+) -> dict[str, float]:
     """Metrics by name: `val_loss`, `test_accuracy`, `test_backtest_sharpe`, ….
 
     Only what is measured and finite is there. The backtest of a strategy that follows the
     predictions stands beside `buy_and_hold`, which is long all the time; both after costs.
+
+    Raises:
+        TrainingError: predictions for a backtest that are not one finite number a row.
     """
     found: dict[str, float] = {}
-    for prefix, part in (("val_", data.validation), ("test_", data.test)):
+    for prefix, part in (("val_", dataset.validation), ("test_", dataset.test)):
         if len(part.x) == 0:
             continue
-        found |= _losses(model, part, prefix)
+        found |= _losses(model, part, batch_size, prefix)
         if config.backtest is not None and part.forward_returns is not None:
-            found |= _earnings(model, part, config.backtest, data, prefix)
+            predictions = _predictions(model, part, batch_size)
+            strategies = {
+                "backtest": positions_of(predictions, dataset.task, config.backtest),
+                "buy_and_hold": np.ones(len(predictions)),
+            }
+            for name, positions in strategies.items():
+                earned = backtest(
+                    positions, part.forward_returns, cost_bps=config.backtest.cost_bps
+                ).measures(dataset.bars_per_year)
+                found |= {f"{prefix}{name}_{key}": value for key, value in earned.items()}
     return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
 def positions_of(predictions: Array, task: TaskKind, rule: BacktestConfig) -> Array:
-    """The rule from a prediction to a position: long, else in cash (or short, if it says so)."""
+    """The rule from a prediction to a position: long, else in cash (or short, if it says so).
+
+    Args:
+        predictions: of the target, shape (rows,).
+        task: `binary` is compared with the rule's threshold, `regression` with 0.
+        rule: the section `evaluation.backtest`.
+    """
     threshold = rule.threshold if task == "binary" else 0.0
-    long = predictions.reshape(len(predictions), -1)[:, -1] > threshold
-    return np.where(long, 1.0, -1.0 if rule.short else 0.0)
+    return np.where(predictions > threshold, 1.0, -1.0 if rule.short else 0.0)
 
 
-def _losses(model: Model, part: Part, prefix: str) -> dict[str, float]:
+def _losses(model: Model, part: Part, batch_size: int, prefix: str) -> dict[str, float]:
     sums = MetricSums()
-    for batch in epoch_batches(part, batch_size=BATCH, seed=0, epoch=0, shuffle=False):
+    for batch in _in_order(part, batch_size):
         sums.add(model.evaluate_on_batch(batch), batch.size)
     return sums.means(prefix)
 
 
-def _earnings(
-    model: Model, part: Part, rule: BacktestConfig, data: Dataset, prefix: str
-) -> dict[str, float]:
-    returns = part.forward_returns
-    if returns is None:
-        return {}
-    bars = data.bars_per_year or BARS_PER_YEAR
-    positions = positions_of(model.predict(part.x), data.task, rule)
-    strategies = {"backtest": positions, "buy_and_hold": np.ones(len(returns))}
-    return {
-        f"{prefix}{name}_{measure}": value
-        for name, held in strategies.items()
-        for measure, value in backtest(held, returns, cost_bps=rule.cost_bps).measures(bars).items()
-    }
+def _predictions(model: Model, part: Part, batch_size: int) -> Array:
+    """One number a row, shape (rows,)."""
+    pieces = [np.asarray(model.predict(batch.x)) for batch in _in_order(part, batch_size)]
+    predictions = np.concatenate(pieces)
+    if predictions.size != len(part.x) or not np.isfinite(predictions).all():
+        raise TrainingError(
+            f"{type(model).__name__}.predict gave an array of shape {predictions.shape} for "
+            f"{len(part.x)} rows, {np.isfinite(predictions).sum()} of its values finite; a "
+            "backtest needs one finite number a row: correct the model, or leave out "
+            "evaluation.backtest"
+        )
+    return predictions.reshape(len(part.x))
+
+
+def _in_order(part: Part, batch_size: int) -> Iterator[Batch]:
+    return epoch_batches(part, batch_size=batch_size, seed=0, epoch=0, shuffle=False)

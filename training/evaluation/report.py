@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from training.evaluation.curve import loss_curve
@@ -11,8 +12,9 @@ if TYPE_CHECKING:
 
     Row = Mapping[str, Any]
 
-SHOWN_ROWS = 40
-STRATEGIES = ("backtest", "buy_and_hold")
+HISTORY_ROWS = 40
+STRATEGIES = {"backtest": "the model", "buy_and_hold": "buy and hold"}
+PARTS = {"val": "validation", "test": "test"}
 
 
 def markdown_report(
@@ -36,20 +38,20 @@ def markdown_report(
         configuration: the resolved configuration, in YAML.
         model: the registered version.
     """
-    plain = {key: value for key, value in metrics.items() if not _is_strategy(key)}
+    plain = {key: value for key, value in metrics.items() if _strategy(key) is None}
     parts = [
-        f"# {name}",
-        f"Run `{run_id}`, registered as **{model}**.",
+        f"# {_cell(name)}",
+        f"Run `{run_id}`, registered as **{_cell(model)}**.",
         "## Metrics",
-        _table(("metric", "value"), [(key, _number(value)) for key, value in plain.items()]),
+        _table(("metric", "value"), list(plain.items())) if plain else "None were measured.",
         *_backtests(metrics),
         "## Loss",
         loss_curve(history),
         _history(history),
         "## Data",
-        _table(("what", "value"), [(key, _cell(value)) for key, value in data.items()]),
+        _table(("what", "value"), list(data.items())),
         "<details><summary>Configuration</summary>",
-        f"```yaml\n{configuration.rstrip()}\n```",
+        _fenced(configuration, "yaml"),
         "</details>",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -57,52 +59,62 @@ def markdown_report(
 
 def _backtests(metrics: Mapping[str, float]) -> list[str]:
     """Strategy beside buy-and-hold, a table for each part that has one."""
+    tables: dict[str, dict[str, dict[str, float]]] = {}
+    for key, value in metrics.items():
+        found = _strategy(key)
+        if found is not None:
+            part, strategy, measure = found
+            tables.setdefault(part, {}).setdefault(measure, {})[strategy] = value
     blocks: list[str] = []
-    for prefix, title in (("val_", "validation"), ("test_", "test")):
-        names = [key.removeprefix(f"{prefix}backtest_") for key in metrics
-                 if key.startswith(f"{prefix}backtest_")]  # fmt: skip
-        if names:
-            rows = [
-                (one, *(_number(metrics.get(f"{prefix}{kind}_{one}")) for kind in STRATEGIES))
-                for one in names
-            ]
-            blocks += [f"## Backtest, {title}, after costs",
-                       _table(("measure", "model", "buy and hold"), rows)]  # fmt: skip
+    for part, rows in tables.items():
+        cells = [(measure, *(row.get(one) for one in STRATEGIES)) for measure, row in rows.items()]
+        blocks.append(f"## Backtest, {PARTS[part]} part, after costs")
+        blocks.append(_table(("measure", *STRATEGIES.values()), cells))
     return blocks
 
 
+def _strategy(key: str) -> tuple[str, str, str] | None:
+    """The part, the strategy and the measure that a metric's name says; None: it is no backtest."""
+    found = re.fullmatch(rf"({'|'.join(PARTS)})_({'|'.join(STRATEGIES)})_(\w+)", key)
+    return (found[1], found[2], found[3]) if found else None
+
+
 def _history(history: Sequence[Row]) -> str:
-    rows = _thinned(history, SHOWN_ROWS)
-    if not rows:
-        return ""
+    rows = _thinned(history, HISTORY_ROWS)
     names = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
-    cells = [
-        (str(row["epoch"]), *(_number(row["metrics"].get(name)) for name in names)) for row in rows
-    ]
-    return _table(("epoch", *names), cells)
+    cells = [(row["epoch"], row["step"], *map(row["metrics"].get, names)) for row in rows]
+    return _table(("epoch", "step", *names), cells) if rows else ""
 
 
 def _thinned(rows: Sequence[Row], most: int) -> list[Row]:
     """At most so many, evenly, with the first and the last."""
     if len(rows) <= most:
         return list(rows)
-    picked = sorted({round(i * (len(rows) - 1) / (most - 1)) for i in range(most)})
-    return [rows[i] for i in picked]
+    return [rows[round(i * (len(rows) - 1) / (most - 1))] for i in range(most)]
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = [[_cell(value) for value in line] for line in (head, *rows)]
+    lines.insert(1, ["---"] * len(head))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}"
-
-
 def _cell(value: object) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text.replace("|", "\\|").replace("\n", " ")
+    """Text that stays within its cell, and is shown as it is."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_cell, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{_cell(key)}: {_cell(item)}" for key, item in value.items())
+    text = " ".join(str(value).split())
+    return re.sub(r"([\\|`*<\[])", r"\\\1", text)
 
 
-def _is_strategy(key: str) -> bool:
-    return any(f"_{kind}_" in key for kind in STRATEGIES)
+def _fenced(text: str, language: str) -> str:
+    """A block of code, whose fence is longer than any within."""
+    longest = max(map(len, re.findall(r"`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}"

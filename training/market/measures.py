@@ -1,6 +1,7 @@
 """Measures of a series of returns, with empyrical's semantics (risk-free rate 0).
 
-A measure that is not defined (no variation, no loss) is left out: neither 0 nor infinite.
+A measure that is not defined (no variation, no loss, no year to scale to) is left out: it is
+neither 0 nor infinite.
 """
 
 from __future__ import annotations
@@ -14,56 +15,64 @@ if TYPE_CHECKING:
     from training.types import Array
 
 
-def measures(returns: Array, bars_per_year: float) -> dict[str, float]:
+def measures(returns: Array, bars_per_year: float | None) -> dict[str, float]:
     """Return and risk of simple returns, one a bar.
 
     Args:
-        returns: shape (bars,), without NaN.
-        bars_per_year: bars in a year, for annual figures.
+        returns: shape (bars,). As in empyrical a NaN earns nothing and counts as time, but not in
+            means and deviations.
+        bars_per_year: bars in a year; None: not known, and annual figures are left out.
 
     Returns:
-        `total_return`, `annual_return`, `volatility` (annual), `sharpe`, `sortino`,
-        `max_drawdown` (0 or negative), `max_drawdown_bars` (from a peak to the next), `calmar`;
-        those that are defined.
+        Those that are defined of `total_return`, `annual_return`, `volatility` (annual),
+        `sharpe`, `sortino`, `calmar`, `max_drawdown` (0 or negative), and `max_drawdown_bars`:
+        from the peak before the deepest point until it is reached again, or the end.
     """
     if len(returns) == 0:
         return {}
-    growth = np.cumprod(1.0 + returns)
-    total = float(growth[-1]) - 1.0
-    peaks = np.maximum.accumulate(np.concatenate(([1.0], growth)))[1:]
-    drawdown = growth / peaks - 1.0
-    deepest = float(drawdown.min())
-    found = {
-        "total_return": total,
-        "annual_return": _power(1.0 + total, bars_per_year / len(returns)) - 1.0,
-        "max_drawdown": deepest,
-        "max_drawdown_bars": float(_longest_run(drawdown < 0.0)),
-    }
-    found |= _risk(returns, bars_per_year)
-    if deepest < 0:
-        found["calmar"] = found["annual_return"] / -deepest
+    growth = equity(returns)
+    found = {"total_return": float(growth[-1]) - 1.0}
+    found["max_drawdown"], found["max_drawdown_bars"] = _deepest(growth)
+    if bars_per_year is not None:
+        found |= _annual(returns, float(growth[-1]), found["max_drawdown"], bars_per_year)
     return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
-def _risk(returns: Array, bars_per_year: float) -> dict[str, float]:
-    found: dict[str, float] = {}
-    mean, root = float(returns.mean()), math.sqrt(bars_per_year)
-    if len(returns) > 1:
-        deviation = float(returns.std(ddof=1))
-        found["volatility"] = deviation * root
-        if deviation > 0:
-            found["sharpe"] = mean / deviation * root
-    downside = math.sqrt(float(np.square(np.minimum(returns, 0.0)).mean()))
+def equity(returns: Array) -> Array:
+    """What 1 has become after each bar, shape (bars,); what is lost wholly stays lost."""
+    return np.cumprod(np.maximum(1.0 + np.nan_to_num(returns), 0.0))
+
+
+def _deepest(growth: Array) -> tuple[float, float]:
+    """The deepest fall from a peak, the beginning among them, and how many bars it lasted."""
+    whole = np.concatenate(([1.0], growth))
+    peaks = np.maximum.accumulate(whole)
+    drawdown = whole / peaks - 1.0
+    bottom = int(np.argmin(drawdown))
+    if drawdown[bottom] == 0:
+        return 0.0, 0.0
+    peak = int(np.flatnonzero(drawdown[:bottom] == 0)[-1])
+    recovered = np.flatnonzero(whole[bottom:] >= peaks[bottom])
+    end = bottom + int(recovered[0]) if len(recovered) else len(growth)
+    return float(drawdown[bottom]), float(end - peak)
+
+
+def _annual(
+    returns: Array, final: float, max_drawdown: float, bars_per_year: float
+) -> dict[str, float]:
+    found = {"annual_return": final ** (bars_per_year / len(returns)) - 1.0}
+    if max_drawdown < 0:
+        found["calmar"] = found["annual_return"] / -max_drawdown
+    known = returns[~np.isnan(returns)]
+    if len(known) < 2:  # noqa: PLR2004 - one value does not vary
+        return found
+    mean, root = float(known.mean()), math.sqrt(bars_per_year)
+    # Equal values have no deviation, whatever rounding makes of their mean.
+    deviation = float(known.std(ddof=1)) if np.ptp(known) > 0 else 0.0
+    downside = math.sqrt(float(np.square(np.minimum(known, 0.0)).mean()))
+    found["volatility"] = deviation * root
+    if deviation > 0:
+        found["sharpe"] = mean / deviation * root
     if downside > 0:
         found["sortino"] = mean / downside * root
     return found
-
-
-def _power(base: float, exponent: float) -> float:
-    return float(base**exponent) if base > 0 else math.nan
-
-
-def _longest_run(flags: Array) -> int:
-    """Length of the longest run of true values."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], flags.astype(np.int8), [0]))))
-    return int((edges[1::2] - edges[::2]).max(initial=0))

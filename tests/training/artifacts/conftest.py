@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
+import numpy as np
 import pytest
 
-from training.artifacts import ArtifactStore, fs
+from training.artifacts import ArtifactStore, encode, fs
+from training.errors import ExistsError, NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    Real = Callable[..., Any]
-    Hook = Callable[[str, Real, tuple[Any, ...]], Any]
+
+Real = Callable[..., Any]
+Hook = Callable[[str, Real, tuple[Any, ...]], Any]
 
 
 class Seam:
@@ -39,6 +43,139 @@ class Seam:
             return self.hook(name, real, arguments)
 
         return call
+
+
+class Operation(NamedTuple):
+    """Something that changes a store, to be cut off anywhere.
+
+    Attributes:
+        act: does it.
+        look: `old` or `new`, by all that can be read; fails on anything else.
+    """
+
+    act: Callable[[ArtifactStore], object]
+    look: Callable[[ArtifactStore], str]
+
+
+FILES: dict[str, Any] = {"state": encode({"w": np.arange(500.0)}), "d/f": b"hello" * 50}
+
+
+def fill(store: ArtifactStore) -> None:
+    """What is there before an operation, and must be there after it."""
+    for number in (0, 1):
+        store.commit(f"runs/r/{number}", FILES, {"n": number})
+    store.create("runs/r/run.json", {"v": "kept"})
+    store.create("runs/r/lease", {"v": "old"})
+    store.put("models", "m", FILES)
+    store.put("models", "m", FILES)
+
+
+def check_kept(store: ArtifactStore) -> None:
+    """Whatever no operation was asked to change is whole, and nothing torn can be seen."""
+    assert store.verify().problems == []
+    assert commit_at("runs/r/0")(store) == "new"
+    assert store.document("runs/r/run.json") == {"v": "kept"}
+    assert store.read(store.get("models", "m", 1).path, "d/f") == FILES["d/f"]
+
+
+def commit_at(path: str, there: str = "new", gone: str = "old") -> Callable[[ArtifactStore], str]:
+    """Looks at a commit, which is whole or does not exist."""
+
+    def look(store: ArtifactStore) -> str:
+        if not store.exists(path):
+            return gone
+        assert store.read(path, "d/f") == FILES["d/f"]
+        assert len(store.read_tree(path, "state")["w"]) == 500  # type: ignore[arg-type] # an array
+        return there
+
+    return look
+
+
+def look_at_new_document(store: ArtifactStore) -> str:
+    if not store.exists("runs/r/new"):
+        return "old"
+    return str(store.document("runs/r/new")["v"])
+
+
+def look_at_versions(store: ArtifactStore) -> str:
+    numbers = store.versions("models", "m")
+    for number in numbers:
+        commit_at(store.get("models", "m", number).path)(store)
+    return "old" if numbers == [1, 2] else "new"
+
+
+Check = Callable[[ArtifactStore, Operation], None]
+
+OPERATIONS = {
+    "commit": Operation(lambda store: store.commit("runs/r/2", FILES), commit_at("runs/r/2")),
+    "commit in new folders": Operation(
+        lambda store: store.commit("runs/s/checkpoints/1", FILES),
+        commit_at("runs/s/checkpoints/1"),
+    ),
+    "create": Operation(
+        lambda store: store.create("runs/r/new", {"v": "new"}), look_at_new_document
+    ),
+    "replace": Operation(
+        lambda store: store.replace("runs/r/lease", {"v": "new"}),
+        lambda store: str(store.document("runs/r/lease")["v"]),
+    ),
+    "put": Operation(lambda store: store.put("models", "m", FILES), look_at_versions),
+    "remove": Operation(
+        lambda store: store.remove("runs/r/1"), commit_at("runs/r/1", there="old", gone="new")
+    ),
+    "delete": Operation(
+        lambda store: store.delete("models", "m", 2),
+        look_at_versions,
+    ),
+    "quarantine": Operation(
+        lambda store: store.quarantine("runs/r/1"),
+        commit_at("runs/r/1", there="old", gone="new"),
+    ),
+}
+
+
+def finish(store: ArtifactStore, operation: Operation, state: str) -> None:
+    """Swept and asked again, the operation is done, or says that it was."""
+    store.sweep()
+    assert hidden(store) == []
+    try:
+        operation.act(store)
+    except (ExistsError, NotFoundError):
+        assert state == "new"
+    assert operation.look(store) == "new"
+    check_kept(store)
+
+
+def hidden(store: ArtifactStore) -> list[str]:
+    """What is left in stages and trash."""
+    root = Path(store.url)
+    return [str(path) for area in (".stage", ".trash") for path in (root / area).glob("*")]
+
+
+@pytest.fixture(params=list(OPERATIONS.values()), ids=list(OPERATIONS))
+def operation(request: pytest.FixtureRequest) -> Operation:
+    """Each operation that changes a store."""
+    found: Operation = request.param
+    return found
+
+
+@pytest.fixture
+def check() -> Check:
+    """What must hold after anything happened to an operation."""
+
+    def check_all(store: ArtifactStore, operation: Operation) -> None:
+        check_kept(store)
+        finish(store, operation, operation.look(store))
+
+    return check_all
+
+
+@pytest.fixture
+def template(quick_path: Path) -> Path:
+    """A filled store, to be copied."""
+    store = ArtifactStore(quick_path / "template")
+    fill(store)
+    return quick_path / "template"
 
 
 @pytest.fixture

@@ -63,9 +63,7 @@ HOSTILE = {
     "an array inside an array": file_of(
         {"a": entry(), "a/b": entry(data_offsets=[8, 16])}, bytes(16)
     ),
-    "an array over a group": file_of(
-        {"a/b": entry(), "a": entry(data_offsets=[8, 16])}, bytes(16)
-    ),
+    "an array over a group": file_of({"a/b": entry(), "a": entry(data_offsets=[8, 16])}, bytes(16)),
     "names nested without end": file_of({"/" * 100_000: entry()}),
     "metadata that is none": file_of({"__metadata__": 3, "a": entry()}),
     "a tree that is no text": file_of({"__metadata__": {"tree": {}}, "a": entry()}),
@@ -76,7 +74,9 @@ HOSTILE = {
     "a tree with the array twice": with_tree({"a": {"$array": 0}, "$": 1}),
     "a tree with another array": with_tree({"b": {"$array": 0}}),
     "a tree with an unknown mark": with_tree({"a": {"$array": 0}, "b": {"$pickle": "x"}}),
-    "a tree with a mark among keys": with_tree({"a": {"$array": 0}, "b": {"$float": "nan", "c": 1}}),
+    "a tree with a mark among keys": with_tree(
+        {"a": {"$array": 0}, "b": {"$float": "nan", "c": 1}}
+    ),
     "a number that is none": with_tree({"a": {"$array": 0}, "b": {"$int": "x"}}),
     "a float that is none": with_tree({"a": {"$array": 0}, "b": {"$float": ["nan"]}}),
 }

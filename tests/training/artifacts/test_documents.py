@@ -60,7 +60,7 @@ def test_every_changed_byte_is_found() -> None:
         for value in set(range(256)) - {data[place]}:
             changed = bytearray(data)
             changed[place] = value
-            with pytest.raises(IntegrityError, match="runs/r/run.json"):
+            with pytest.raises(IntegrityError, match=r"runs/r/run\.json"):
                 unseal(bytes(changed), "runs/r/run.json")
 
 
@@ -85,7 +85,7 @@ def test_a_document_is_bound_to_its_place() -> None:
     """One that was copied to another path is not that path's document."""
     data = seal_at("runs/a/run.json", {"epoch": 3})
     assert unseal_at("runs/a/run.json", data) == {"epoch": 3}
-    with pytest.raises(IntegrityError, match="'runs/a/run.json', moved here"):
+    with pytest.raises(IntegrityError, match=r"'runs/a/run\.json', moved here"):
         unseal_at("runs/b/run.json", data)
 
 

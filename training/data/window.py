@@ -1,0 +1,71 @@
+"""The stretch of time that a source is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from training.config.data import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """First and last time that are read, both included, in UTC without saying so.
+
+    A bound without a time zone is meant as the table's times are written. A last one at midnight
+    is a date, and means the whole of that day.
+    """
+
+    first: pd.Timestamp | None
+    last: pd.Timestamp | None
+
+    @classmethod
+    def of(cls, source: Source) -> Window:
+        """What `start` and `end` of a source mean."""
+        import pandas as pd
+
+        last = _bound(source.end)
+        if last is not None and last == last.normalize():
+            last += pd.Timedelta(days=1) - pd.Timedelta(nanoseconds=1)
+        return cls(_bound(source.start), last)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing was asked for."""
+        return self.first is None and self.last is None
+
+    def holds(self, times: pd.Series[Any]) -> NDArray[np.bool_]:
+        """Which of the times are within it.
+
+        Args:
+            times: in UTC where they have a time zone.
+        """
+        plain = times.dt.tz_localize(None).to_numpy()
+        within = np.ones(len(plain), dtype=bool)
+        if self.first is not None:
+            within &= plain >= self.first.to_datetime64()
+        if self.last is not None:
+            within &= plain <= self.last.to_datetime64()
+        return within
+
+    def __str__(self) -> str:
+        return f"{self.first or 'the first'} to {self.last or 'the last'}"
+
+
+def _bound(given: dt.datetime | dt.date | None) -> pd.Timestamp | None:
+    import pandas as pd
+
+    if given is None:
+        return None
+    at = pd.Timestamp(given)
+    at = at.tz_convert("UTC").tz_localize(None) if at.tzinfo is not None else at
+    earliest, latest = pd.Timestamp.min, pd.Timestamp.max  # of what nanoseconds can count
+    return min(max(at, earliest), latest).as_unit("ns")
