@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 import traceback
@@ -146,6 +147,14 @@ def _require_answer(url: str) -> None:
         ) from None
 
 
+def resume_command(run: TrainingRun) -> str:
+    """What a person types to continue a run."""
+    options = ["--storage", run.store.url]
+    for module in run.config.custom_modules():
+        options += ["--trust", module]
+    return shlex.join(["retrain", "resume", run.run_id, *options])
+
+
 def _explain_end(run: TrainingRun, error: BaseException, *, as_json: bool) -> None:
     """Say how to go on; exit with the code of the signal where it was one."""
     if isinstance(error, InputError):
@@ -160,8 +169,7 @@ def _explain_end(run: TrainingRun, error: BaseException, *, as_json: bool) -> No
         if "RETRAIN_DEBUG" in os.environ:
             traceback.print_exception(error)
     if run.record.is_known:
-        command = f"retrain resume {run.run_id} --storage {run.store.url}"
-        typer.echo(f"continue with: {command}", err=True)
+        typer.echo(f"continue with: {resume_command(run)}", err=True)
     if number:
         sys.exit(128 + number)
     if not isinstance(error, RetrainError):

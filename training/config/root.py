@@ -89,3 +89,8 @@ class RunConfig(Section):
         for section in ("checkpoints", "execution"):
             whole.pop(section)
         return whole
+
+    def custom_modules(self) -> list[str]:
+        """The modules that `module:Class` names: whoever takes this from a file must trust them."""
+        types = [self.model.type, *(callback.type for callback in self.callbacks)]
+        return sorted({name.partition(":")[0] for name in types if ":" in name})

@@ -133,7 +133,7 @@ def test_an_exclusive_create_has_one_winner(quick_path: Path) -> None:
 
 
 def run_together(target: Callable[[str, int, int], None], folder: Path) -> None:
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")
     processes = [
         context.Process(target=target, args=(str(folder / "store"), writer, 25))
         for writer in range(8)

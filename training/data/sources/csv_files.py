@@ -68,7 +68,7 @@ def _parsed(file: Any, name: str, source: CsvSource, where: str) -> pd.DataFrame
         warnings.simplefilter("error", pd.errors.ParserWarning)
         frame = pd.read_csv(
             file, sep=source.separator, compression=packed, header=0, names=range(len(names)),
-            index_col=False, low_memory=False, float_precision="round_trip",
+            index_col=False, low_memory=False,
         )  # fmt: skip
     frame.columns = _named(names, frame)
     frame = frame.loc[:, frame.columns != ""]

@@ -25,7 +25,7 @@ def read_sample(source: SampleSource) -> Rows:
     import pandas as pd
 
     where = f"sample {source.name}"
-    frame = pd.read_csv(_file(source.name), float_precision="round_trip")
+    frame = pd.read_csv(_file(source.name))
     frame.columns = [name.lower().replace(" ", "_") for name in frame.columns]
     frame = frame[chosen_columns(list(frame.columns), source, where)]
     dates = pd.to_datetime(frame["date"], format="%m/%d/%Y")
