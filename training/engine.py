@@ -111,6 +111,14 @@ class TrainingEngine:
             parent=resume_from,
             trusted=self.trusted,
         )
+        return self.finish(run)
+
+    def finish(self, run: TrainingRun) -> TrainingResult:
+        """Take a run from wherever it stands to its end.
+
+        Raises:
+            RetrainError: as `train`.
+        """
         run.load_data()
         with run.held() as start:
             return run.completed() if start.is_complete else self._train(run)

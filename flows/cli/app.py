@@ -84,6 +84,22 @@ def validate(
 
 
 @app.command()
+def prove(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs to train, at most.")] = 3,
+    kills: Annotated[int, typer.Option(min=1, help="How often a process is killed.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Decides where.")] = 0,
+    as_json: AsJson = False,  # noqa: FBT002 - a command-line flag
+) -> None:
+    """Try out whether your model, data and callbacks resume exactly; writes nothing."""
+    from flows.cli.prove import print_proof
+    from training.config.load import load_config
+
+    print_proof(load_config(config, overrides or ()), epochs, kills, seed, as_json=as_json)
+
+
+@app.command()
 def runs(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None:  # noqa: FBT002 - a command-line flag
     """What ran, how far, how it ended."""
     from flows.cli.look import print_runs

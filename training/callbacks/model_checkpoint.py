@@ -48,7 +48,7 @@ class ModelCheckpointCallback(CallbackBase):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from the best value of an earlier attempt."""
-        self._best = state["best"]
+        self._best = state.get("best")  # none where the rule was added since
 
     def on_train_begin(self, record: TrainRecord) -> None:
         """Start clean."""

@@ -261,6 +261,14 @@ class TrainingRun:
         )
 
     @property
+    def batches(self) -> int:
+        """Batches an epoch has."""
+        training = self.config.training
+        return count_batches(
+            len(self.data.train.x), training.batch_size, drop_last=training.drop_last
+        )
+
+    @property
     def _spec(self) -> ModelSpec:
         training = self.config.training
         return ModelSpec(
@@ -270,9 +278,7 @@ class TrainingRun:
             dtype=self.config.data.dtype,
             seed=training.seed,
             epochs=training.epochs,
-            batches_per_epoch=count_batches(
-                len(self.data.train.x), training.batch_size, drop_last=training.drop_last
-            ),
+            batches_per_epoch=self.batches,
         )
 
     def _resumed_from(self) -> dict[str, int] | None:
