@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from training.checkpoints import CheckpointManager
 from training.registry import ModelReference, ModelRegistry
-from training.run import RunRecord, run_ids, stored_history
+from training.run import RunRecord, is_at_work, run_ids, stored_history
 
 if TYPE_CHECKING:
     from training.artifacts import ArtifactStore
@@ -88,4 +88,4 @@ def _status(record: RunRecord, attempts: list[dict[str, Any]]) -> str:
     ended = attempts[-1]["ended"] if attempts else None
     if ended is not None:
         return str(ended["status"])
-    return "running" if record.is_held() else "killed"
+    return "running" if is_at_work(record) else "killed"

@@ -141,7 +141,7 @@ def sweep_stages(folders: Folders) -> list[str]:
 
 def unique_name() -> str:
     """A name that no other attempt on any machine has: boot, process, 64 random bits."""
-    return f"{_boot()}-{os.getpid()}-{secrets.token_hex(8)}"
+    return f"{machine_id()}-{os.getpid()}-{secrets.token_hex(8)}"
 
 
 def _claim(area: int, held: ExitStack) -> int:
@@ -172,7 +172,7 @@ def _sweep(name: str, area: int) -> bool:
         suppress(FileNotFoundError, NotADirectoryError),
         opened(fs.open_directory(name, area)) as private,
     ):
-        dead = fs.lock(private) if name.startswith(f"{_boot()}-") else _is_old(private)
+        dead = fs.lock(private) if name.startswith(f"{machine_id()}-") else _is_old(private)
         if dead:
             delete(name, area)
         return dead
@@ -188,7 +188,7 @@ def _is_old(private: int) -> bool:
 
 
 @cache
-def _boot() -> str:
+def machine_id() -> str:
     """This start of this machine; containers on one machine share it, as they share locks."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")

@@ -77,6 +77,11 @@ class ArtifactStore:
         """
         self._backend, self.url = _opened(os.fspath(url))
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it is on a disk of this machine, where a lock ends with its owner."""
+        return "://" not in self.url
+
     def commit(
         self,
         path: str,

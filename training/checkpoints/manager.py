@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from training.artifacts import encode
 from training.checkpoints.rules import kept
-from training.errors import ExistsError, NotFoundError, StorageError
+from training.errors import ExistsError, IntegrityError, NotFoundError
 from training.state import CheckpointRef
 
 if TYPE_CHECKING:
@@ -62,16 +62,22 @@ class CheckpointManager:
         """All whose manifest can be read, the newest first; the others are logged."""
         return list(self._readable())
 
-    def newest(self) -> tuple[CheckpointRef, dict[str, Any]] | None:
+    def newest(self, *, set_aside: bool = False) -> tuple[CheckpointRef, dict[str, Any]] | None:
         """The newest checkpoint that verifies, with its state; None when there is none.
 
         Those that were skipped on the way back are logged.
+
+        Args:
+            set_aside: move those that are damaged out of the way, to where a person can look.
         """
-        for ref in self._readable():
+        for path in self._paths():
             try:
+                ref = self._ref(path)
                 return ref, self.load(ref)
-            except StorageError as error:
-                logger.warning("skipped a damaged checkpoint: %s", error)
+            except (IntegrityError, NotFoundError) as error:
+                place = self._store.quarantine(path) if set_aside else None
+                aside = f"; moved to {place}" if place else ""
+                logger.warning("skipped a damaged checkpoint: %s%s", error, aside)
         return None
 
     def load(self, ref: CheckpointRef) -> dict[str, Any]:
@@ -101,12 +107,16 @@ class CheckpointManager:
         for name in self._store.children(self._folder):
             self._store.remove(f"{self._folder}/{name}")
 
-    def _readable(self) -> Iterator[CheckpointRef]:
+    def _paths(self) -> Iterator[str]:
+        """The newest first."""
         for name in reversed(self._store.children(self._folder)):
-            path = f"{self._folder}/{name}"
+            yield f"{self._folder}/{name}"
+
+    def _readable(self) -> Iterator[CheckpointRef]:
+        for path in self._paths():
             try:
                 yield self._ref(path)
-            except (StorageError, NotFoundError) as error:
+            except (IntegrityError, NotFoundError) as error:
                 logger.warning("skipped a damaged checkpoint: %s", error)
 
     def _ref(self, path: str) -> CheckpointRef:
@@ -115,6 +125,6 @@ class CheckpointManager:
     def _is_whole(self, path: str) -> bool:
         try:
             self._store.read(path, STATE_FILE)
-        except (StorageError, NotFoundError):
+        except (IntegrityError, NotFoundError):
             return False
         return True

@@ -1,6 +1,7 @@
 """One run: its identity, its records in the storage, and the session that works on it."""
 
 from training.run.continuity import stored_history
+from training.run.lease import is_at_work
 from training.run.record import RunRecord, run_ids
 from training.run.result import TrainingResult, history_frame
 from training.run.run import TrainingRun
@@ -15,6 +16,7 @@ __all__ = [
     "TrainingResult",
     "TrainingRun",
     "history_frame",
+    "is_at_work",
     "run_ids",
     "stored_history",
 ]

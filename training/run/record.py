@@ -4,6 +4,7 @@ Under `runs/RUN`::
 
     run.json                 what the run is: made once, when it first starts
     attempts/00000001.json   an attempt began: where, in which process, from which checkpoint
+    heartbeats/00000001.json it was alive then; see `training.run.lease`
     endings/00000001.json    it ended and could say so; one that was killed has none
     progress.json            the last epoch that was begun; may be lost, nothing depends on it
     checkpoints/, history/   see `training.checkpoints`
@@ -15,11 +16,12 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from training.errors import BusyError, ExistsError, NotFoundError, StorageError, did_you_mean
+from training.errors import ExistsError, NotFoundError, StorageError, did_you_mean
 
 if TYPE_CHECKING:
     from training.artifacts import ArtifactStore
@@ -35,7 +37,8 @@ class RunRecord:
         self.store = store
         self.run_id = run_id
         self.folder = f"{RUNS}/{run_id}"
-        self._attempt = 0
+        self.attempt = 0
+        """The number of the attempt that this process began; 0 before."""
 
     @property
     def outcome(self) -> dict[str, Any] | None:
@@ -61,26 +64,43 @@ class RunRecord:
             )
         return self.store.document(f"{self.folder}/run.json")
 
-    def is_held(self) -> bool:
-        """Whether a process works on the run now."""
-        try:
-            with self.store.lock(f"{self.folder}/lock"):
-                return False
-        except BusyError:
-            return True
-
     def attempts(self) -> list[dict[str, Any]]:
         """Each attempt, with its ending under `ended` (None: killed, or still at work)."""
-        endings = set(self.store.children(f"{self.folder}/endings"))
-        return [
-            self.store.document(f"{self.folder}/attempts/{name}")
-            | {
-                "ended": self.store.document(f"{self.folder}/endings/{name}")
-                if name in endings
-                else None
-            }
-            for name in self.store.children(f"{self.folder}/attempts")
-        ]
+        return [self._attempt_note(name) for name in self.store.children(f"{self.folder}/attempts")]
+
+    def last_attempt(self) -> dict[str, Any] | None:
+        """The newest of `attempts`; None before any."""
+        number = self.newest_attempt()
+        return self._attempt_note(f"{number:08d}.json") if number else None
+
+    def newest_attempt(self) -> int:
+        """Its number; 0 before any."""
+        names = self.store.children(f"{self.folder}/attempts")
+        return int(names[-1].removesuffix(".json")) if names else 0
+
+    def beat(self, now: float) -> None:
+        """This attempt is alive.
+
+        Args:
+            now: seconds since 1970, by this machine's clock.
+        """
+        path = f"{self.folder}/heartbeats/{self.attempt:08d}.json"
+        self.store.replace(path, {"at": now}, durable=False)
+
+    def heartbeat(self, attempt: int) -> float:
+        """When an attempt was last known to be alive, by its own machine's clock.
+
+        Raises:
+            NotFoundError: it never said so.
+        """
+        found = self.store.document(f"{self.folder}/heartbeats/{attempt:08d}.json")
+        return float(found["at"])
+
+    def _attempt_note(self, name: str) -> dict[str, Any]:
+        note = self.store.document(f"{self.folder}/attempts/{name}")
+        ending = f"{self.folder}/endings/{name}"
+        ended = self.store.document(ending) if self.store.exists(ending) else None
+        return {**note, "number": int(name.removesuffix(".json")), "ended": ended}
 
     def begin(self, about: dict[str, Any], start: dict[str, Any]) -> None:
         """Write down that an attempt begins.
@@ -91,22 +111,28 @@ class RunRecord:
         """
         if not self.is_known:
             self._create_once("run.json", about)
-        names = self.store.children(f"{self.folder}/attempts")
-        self._attempt = int(names[-1].split(".")[0]) if names else 0
-        note = {"host": platform.node(), "pid": os.getpid(), "at": _now(), **start}
+        self.attempt = self.newest_attempt()
+        note = {
+            "run": self.run_id,
+            "host": platform.node(),
+            "pid": os.getpid(),
+            "at": _now(),
+            "began": time.time(),
+            **start,
+        }
         while True:
-            self._attempt += 1
+            self.attempt += 1
             try:
-                self.store.create(f"{self.folder}/attempts/{self._attempt:08d}.json", note)
+                self.store.create(f"{self.folder}/attempts/{self.attempt:08d}.json", note)
             except ExistsError:
                 continue
             return
 
     def end(self, status: str, reason: str) -> None:
         """Write down how this attempt ended, if it began; the first ending stands."""
-        if self._attempt:
+        if self.attempt:
             note = {"status": status, "reason": reason, "at": _now()}
-            self._create_once(f"endings/{self._attempt:08d}.json", note)
+            self._create_once(f"endings/{self.attempt:08d}.json", note)
 
     def finish(self, outcome: dict[str, Any]) -> None:
         """The run is finished."""

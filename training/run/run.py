@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-import time
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from training.artifacts import ArtifactStore
 from training.callbacks import CallbackList, build_callbacks
 from training.checkpoints import CheckpointManager, History, environment
 from training.data import DataManager, count_batches
-from training.errors import BusyError, InterruptedRunError
+from training.errors import InterruptedRunError
 from training.evaluation import check_evaluation
 from training.models import ModelFactory
 from training.registry import ModelRegistry
@@ -21,11 +19,12 @@ from training.run.deadline import EpochDeadline
 from training.run.finish import card, final_metrics, require_finite, write_report
 from training.run.identity import Identity
 from training.run.keeper import RunKeeper, redone_epochs
+from training.run.lease import process, sole_owner
 from training.run.record import RunRecord
 from training.run.result import TrainingResult
 from training.run.session import Session
 from training.run.signals import graceful_stop
-from training.run.start import Start, decide
+from training.run.start import Start, after_verification, decide
 from training.types import ModelSpec
 
 if TYPE_CHECKING:
@@ -45,6 +44,9 @@ class TrainingRun:
 
     The steps, in order: `load_data`, `held`, `create_model`, the engine's epochs within `watching`,
     `evaluate`, `register`. Nothing that it holds could not be found again in the storage.
+
+    Attributes:
+        labels: plain values that the note of this attempt is to have besides.
     """
 
     data: Dataset
@@ -84,10 +86,11 @@ class TrainingRun:
         self.store = storage if isinstance(storage, ArtifactStore) else ArtifactStore(storage)
         self.registry = registry or ModelRegistry(self.store)
         self.start = Start("")
+        self.labels: dict[str, Any] = {}
         self._manager = manager or DataManager(config.data)
         self.parent = parent
         self._slot, self._expect = slot, expect
-        self._resume: Resume = resume
+        self.resume: Resume = resume
         self._trusted = trusted
         self._keeper = RunKeeper(self)
         self._callbacks = self._all_callbacks(callbacks)
@@ -146,9 +149,8 @@ class TrainingRun:
             BusyError: another process works on it, and the configuration says to leave.
             NotFoundError: it must go on, and there is nothing to go on from.
         """
-        with ExitStack() as stack:
-            self._lock(stack)
-            self.start = decide(self, self._resume)
+        with sole_owner(self.record, self.config.execution) as self._lease:
+            self.start = decide(self, self.resume)
             logger.info("%s", self.start.reason)
             try:
                 yield self.start
@@ -160,18 +162,21 @@ class TrainingRun:
     def create_model(self) -> Session:
         """The session, at the newest checkpoint that verifies, or at a new model's first."""
         self.store.sweep()
-        if self._resume == "never":
+        if self.resume == "never":
             self._forget()
-        at = self._resumed_from()
-        self.record.begin(self.about(), {"resumed_from": at, "reason": self.start.reason})
+        found = self.checkpoints.newest(set_aside=True) if self.start.checkpoint else None
         self.session = session = self._new_session()
-        session.begin(resumed=at is not None)
-        restored = session.restore() if at else None
-        self.start = replace(self.start, checkpoint=restored)  # a newer one may be damaged
-        if restored is not None:
+        self.start = after_verification(self, found[0] if found else None)
+        at = self._resumed_from()
+        note = {"resumed_from": at, "reason": self.start.reason, **process(), **self.labels}
+        self.record.begin(self.about(), note)
+        self._lease.hold()
+        session.begin(resumed=found is not None)
+        if found is not None:
+            session.take(*found)
             self._redone = redone_epochs(self.record.progress(), session)
-            say_what_changed(self, restored)
-            self._keeper.catch_up(restored)
+            say_what_changed(self, found[0])
+            self._keeper.catch_up(found[0])
             return session
         if self.parent is not None:
             take_over(self, self.parent)
@@ -201,6 +206,7 @@ class TrainingRun:
     def register(self, metrics: dict[str, float]) -> TrainingResult:
         """Register the final model, write the report and the outcome: the run is finished."""
         session = self.session
+        self._lease.require()
         version = self.registry.save_model(
             self.config.name,
             session.model.state_dict()["weights"],
@@ -258,6 +264,7 @@ class TrainingRun:
             checkpoints=self.checkpoints,
             history=History(self.store, f"{self.record.folder}/history"),
             metadata=self.about(),
+            guard=self._lease.require,
         )
 
     @property
@@ -284,21 +291,6 @@ class TrainingRun:
     def _resumed_from(self) -> dict[str, int] | None:
         ref = self.start.checkpoint
         return {"epoch": ref.epoch, "batch": ref.batch} if ref else None
-
-    def _lock(self, stack: ExitStack) -> None:
-        said = False
-        while True:
-            try:
-                stack.enter_context(self.store.lock(f"{self.record.folder}/lock"))
-            except BusyError:
-                if self.config.execution.on_busy == "leave":
-                    raise
-                if not said:
-                    logger.info("another process works on run %s: waiting for it", self.run_id)
-                said = True
-                time.sleep(1)
-            else:
-                return
 
     def _forget(self) -> None:
         """Start afresh: what earlier attempts of this run left is removed."""

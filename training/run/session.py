@@ -17,7 +17,7 @@ from training.metrics import Monitor
 from training.state import CheckpointRef, Control, TrainingState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from training.callbacks import CallbackList
     from training.checkpoints import CheckpointManager, History, Row
@@ -49,8 +49,12 @@ class Session:
         checkpoints: CheckpointManager,
         history: History,
         metadata: Mapping[str, Any],
+        guard: Callable[[], None] = lambda: None,
     ) -> None:
-        """Hold the parts; `start` or `restore` gives them a state."""
+        """Hold the parts; `begin` or `restore` gives them a state.
+
+        `guard` is called before anything is made durable, and raises if the run is no longer ours.
+        """
         self.run_id = run_id
         self.config = config
         self.data = data
@@ -64,6 +68,7 @@ class Session:
         self.at: str | None = None
         self.ended = False
         self._metadata = metadata
+        self._guard = guard
         self._staged: tuple[CheckpointRef, dict[str, Any]] | None = None
         self._told: BaseException | None = None
         self.batches = spec.batches_per_epoch
@@ -156,6 +161,7 @@ class Session:
             )
         tree = self._staged[1]
         with self.telling_errors():
+            self._guard()
             self.history.flush()
             tree["history"] = self.history.state_dict()
             committed = self.checkpoints.save(ref, tree, self._metadata)
@@ -166,17 +172,19 @@ class Session:
         return committed
 
     def restore(self) -> CheckpointRef | None:
-        """Go to the newest checkpoint that verifies; None when there is none."""
-        found = self.checkpoints.newest()
+        """Go to the newest checkpoint that verifies; None when there is none.
+
+        Damaged ones on the way are set aside: they would stand where new ones are to be, and count
+        among those that are kept.
+        """
+        found = self.checkpoints.newest(set_aside=True)
         if found is None:
             return None
-        ref, tree = found
-        self.load(tree)
-        self.at = ref.digest
-        return ref
+        self.take(*found)
+        return found[0]
 
-    def load(self, tree: dict[str, Any]) -> None:
-        """Take over a whole state."""
+    def take(self, ref: CheckpointRef, tree: dict[str, Any]) -> None:
+        """Go to the state of a checkpoint."""
         self.at = None
         self._staged = None
         self.model.load_state_dict(tree["model"])
@@ -184,6 +192,7 @@ class Session:
         self.state.load_state_dict(tree["training"])
         self.history.load_state_dict(tree["history"])
         self.control.clear()
+        self.at = ref.digest
 
     @contextmanager
     def telling_errors(self) -> Iterator[None]:

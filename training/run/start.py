@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from training.errors import NotFoundError
@@ -13,6 +14,8 @@ from training.run.record import RunRecord, run_ids
 if TYPE_CHECKING:
     from training.run.run import TrainingRun
     from training.state import CheckpointRef
+
+logger = logging.getLogger("training.run")
 
 Resume = Literal["auto", "never", "must"]
 
@@ -47,16 +50,34 @@ def decide(run: TrainingRun, resume: Resume) -> Start:
         return Start(f"nothing to do: {what} is this configuration on this data", is_complete=True)
     newest = next(iter(run.checkpoints.refs()), None)
     if newest is not None:
-        inside = f", batch {newest.batch}" if newest.batch else ""
-        at = f"epoch {newest.epoch}{inside} of {run.config.training.epochs}"
-        return Start(f"continuing run {run.run_id} at {at}: {_last_end(run)}", checkpoint=newest)
+        return _continuing(run, newest)
     reason = why_new(run)
     if resume == "must":
-        raise NotFoundError(
-            f"there is nothing to go on from in {run.store.url}: {reason}; "
-            "leave out --resume must to start it"
-        )
+        raise _nothing_to_go_on_from(run, reason)
     return Start(reason)
+
+
+def after_verification(run: TrainingRun, verified: CheckpointRef | None) -> Start:
+    """What a start comes to when the checkpoint that it was decided on turns out to be damaged.
+
+    Args:
+        run: whose start was decided.
+        verified: the newest checkpoint that verifies.
+
+    Raises:
+        NotFoundError: it must go on, and no checkpoint verifies.
+    """
+    if verified == run.start.checkpoint:
+        return run.start
+    if verified is not None:
+        start = _continuing(run, verified)
+        start = replace(start, reason=f"{start.reason}; a newer checkpoint is damaged")
+    else:
+        start = Start("starting again: no checkpoint of this run verifies")
+        if run.resume == "must":
+            raise _nothing_to_go_on_from(run, start.reason)
+    logger.warning("%s", start.reason)
+    return start
 
 
 def why_new(run: TrainingRun) -> str:
@@ -77,6 +98,19 @@ def differences_of(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     for key in ("slot", "parent"):
         lines += changed_keys(then[key], now[key], key)
     return lines
+
+
+def _continuing(run: TrainingRun, ref: CheckpointRef) -> Start:
+    inside = f", batch {ref.batch}" if ref.batch else ""
+    at = f"epoch {ref.epoch}{inside} of {run.config.training.epochs}"
+    return Start(f"continuing run {run.run_id} at {at}: {_last_end(run)}", checkpoint=ref)
+
+
+def _nothing_to_go_on_from(run: TrainingRun, reason: str) -> NotFoundError:
+    return NotFoundError(
+        f"there is nothing to go on from in {run.store.url}: {reason}; "
+        "leave out --resume must to start it"
+    )
 
 
 def _is_registered(run: TrainingRun, model: dict[str, Any]) -> bool:

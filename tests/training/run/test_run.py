@@ -16,7 +16,7 @@ from training.config.load import parse_config
 from training.data import DataManager
 from training.errors import BusyError, CallbackError, ConfigError, NotFoundError, TrainingError
 from training.registry import ModelRegistry
-from training.run import RunRecord, TrainingRun, run_ids
+from training.run import RunRecord, TrainingRun, is_at_work, run_ids
 from training.run.identity import Identity, changed_keys
 from training.run.signals import graceful_stop
 from training.state import Control
@@ -162,7 +162,7 @@ def test_a_second_process_leaves_with_a_message(table: pd.DataFrame, tmp_path: P
         run = _run(table, tmp_path)
         with pytest.raises(BusyError, match=run.run_id), run.held():
             pass
-        assert run.record.is_held()
+        assert is_at_work(run.record)
     finally:
         other.kill()
         other.join()
