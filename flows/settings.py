@@ -5,6 +5,7 @@ What the user has set themselves is left as it is.
 
 from __future__ import annotations
 
+import logging
 import os
 
 _QUIET = {
@@ -21,5 +22,6 @@ _QUIET = {
 
 def prepare() -> None:
     """Quiet consoles, and our log lines in the UI."""
+    logging.raiseExceptions = False  # a line that the server did not take is no news for a person
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)

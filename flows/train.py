@@ -14,6 +14,7 @@ from prefect.logging.handlers import APILogWorker
 from prefect.runtime import flow_run
 
 from flows.artifacts import Dashboard
+from flows.reconcile import reconcile
 from tasks.policies import Policies
 from tasks.training import (
     create_model,
@@ -66,8 +67,10 @@ def train(
         What `retrain run --json` prints.
     """
     run = PREPARED.get() or TrainingRun(config, storage, resume=resume, expect=run_id, slot=slot)
+    run.labels["flow_run_id"] = flow_run.id
     load_data(run)
     with run.held() as start:
+        reconcile(run.record, flow_run.id)
         result = run.completed() if start.is_complete else train_model(run)
     return result.to_json()
 

@@ -10,10 +10,11 @@ import sys
 import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from flows.cli.patience import patient
 from flows.cli.progress import Screen
 from flows.cli.result import print_result
 from flows.settings import prepare
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from training.config import RunConfig
-    from training.run import Resume, TrainingResult
+    from training.run import Resume
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,28 +83,68 @@ def execute(job: Job, *, as_json: bool) -> None:
     if start.is_complete:
         run.start = start
         print_result(run.completed(), as_json=as_json)
+        _tell_prefect_late(run)
         return
     try:
         with _sigterm_raises(), Screen(run) as screen:
-            result = _train(run, job, screen)
+            _train(run, job, screen, as_json=as_json)
     except BaseException as error:
+        if hasattr(run, "result") and _is_of_prefect(error):
+            _leave_unheard(run, as_json=as_json)
         _explain_end(run, error, as_json=as_json)
         raise
-    print_result(result, as_json=as_json)
+    print_result(run.result, as_json=as_json)
 
 
-def _train(run: TrainingRun, job: Job, screen: Screen) -> TrainingResult:
+def _train(run: TrainingRun, job: Job, screen: Screen, *, as_json: bool) -> None:
     prepare()
     with _server(screen):
         from flows.train import PREPARED, deliver, train
 
+        def give_up() -> None:
+            screen.close()
+            _leave_unheard(run, as_json=as_json)
+
         token = PREPARED.set(run)
         try:
-            train(job.config, job.storage, job.resume, job.expect, job.slot)
+            with patient(run, screen.say, give_up):
+                train(job.config, job.storage, job.resume, job.expect, job.slot)
+                deliver()
         finally:
             PREPARED.reset(token)
-            deliver()
-    return run.result
+    run.record.note_heard()
+
+
+def _leave_unheard(run: TrainingRun, *, as_json: bool) -> NoReturn:
+    """The training is done and durable, and Prefect's server is gone: that is no failure.
+
+    The process is ended at once, since Prefect would try for minutes more to reach it.
+    """
+    print_result(run.result, as_json=as_json)
+    typer.echo(
+        "Prefect's server did not answer and has not heard that the run is complete; the next "
+        "start with the server there tells it",
+        err=True,
+    )
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _is_of_prefect(error: BaseException) -> bool:
+    """Whether what went wrong after the training is only that Prefect could not be told."""
+    impatient = isinstance(error, KeyboardInterrupt | _TerminatedError)
+    return impatient or type(error).__module__.split(".")[0] in {"httpx", "httpcore", "prefect"}
+
+
+def _tell_prefect_late(run: TrainingRun) -> None:
+    """A finished run that Prefect has not heard of yet, where its server is known."""
+    if "PREFECT_API_URL" in os.environ and not run.record.is_heard:
+        prepare()
+        from flows.reconcile import reconcile
+
+        if reconcile(run.record):
+            typer.echo("Prefect has now been told that the run is complete", err=True)
+        run.record.note_heard()
 
 
 @contextmanager

@@ -46,6 +46,10 @@ class Screen:
         trace: TracebackType | None,
     ) -> None:
         """Leave the terminal as it was."""
+        self.close()
+
+    def close(self) -> None:
+        """Show nothing more."""
         if self._bar:
             self._bar.stop()
         for name in _LOGGERS:

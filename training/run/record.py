@@ -6,6 +6,7 @@ Under `runs/RUN`::
     attempts/00000001.json   an attempt began: where, in which process, from which checkpoint
     heartbeats/00000001.json it was alive then; see `training.run.lease`
     endings/00000001.json    it ended and could say so; one that was killed has none
+    heard/00000001.json      the orchestrator heard of that ending; may be lost
     progress.json            the last epoch that was begun; may be lost, nothing depends on it
     checkpoints/, history/   see `training.checkpoints`
     report                   the report in Markdown
@@ -137,6 +138,16 @@ class RunRecord:
     def finish(self, outcome: dict[str, Any]) -> None:
         """The run is finished."""
         self._create_once("outcome.json", outcome | {"at": _now()})
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether the orchestrator is known to have heard how the last attempt ended."""
+        return self.store.exists(f"{self.folder}/heard/{self.newest_attempt():08d}.json")
+
+    def note_heard(self) -> None:
+        """The orchestrator knows how the last attempt ended."""
+        path = f"{self.folder}/heard/{self.newest_attempt():08d}.json"
+        self.store.replace(path, {"at": _now()}, durable=False)
 
     def reopen(self) -> None:
         """Take the outcome back, for a run that is to start afresh."""
