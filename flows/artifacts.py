@@ -1,7 +1,8 @@
 """What the run's page in the UI shows: progress, the table of metrics, the loss curve.
 
 The keys stay the same from run to run of a model, so that the UI shows their history. Writing one
-costs 10 to 20 ms, so that they are written at most every few seconds, and at the end.
+costs 10 to 20 ms, so that they are written at most every few seconds, and at the end. A server
+that is silent must not hold up the training: on the way nothing is tried twice.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 from prefect.exceptions import PrefectException
+from prefect.settings import (
+    PREFECT_API_REQUEST_TIMEOUT,
+    PREFECT_CLIENT_MAX_RETRIES,
+    temporary_settings,
+)
 
 from training.evaluation import loss_curve
 
@@ -31,7 +37,10 @@ if TYPE_CHECKING:
     from training.run import TrainingResult, TrainingRun
 
 SECONDS_BETWEEN = 5.0
+SECONDS_AFTER_SILENCE = 60.0
 TABLE_ROWS = 200
+
+_AT_ONCE: dict[Any, Any] = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: 3.0}
 
 logger = logging.getLogger(__name__)
 
@@ -43,22 +52,27 @@ class Dashboard:
         """Show the progress so far."""
         self._run = run
         self._key = re.sub(r"[^a-z0-9]+", "-", run.config.name.lower()).strip("-")
-        self._shown_at = time.monotonic()
+        self._next = time.monotonic() + SECONDS_BETWEEN
         self._progress: UUID | None = None
         self._try(self._begin)
 
     def update(self, epoch: int) -> None:
         """Show the progress after an epoch, now and then."""
-        if time.monotonic() - self._shown_at >= SECONDS_BETWEEN:
-            self._shown_at = time.monotonic()
-            self._try(lambda: self._show_progress(epoch))
-            self._try(lambda: self._show_history(list(self._run.session.history)))
+        if time.monotonic() >= self._next:
+            rows = list(self._run.session.history)
+            with temporary_settings(_AT_ONCE):
+                shown = self._try(
+                    lambda: self._show_progress(epoch), lambda: self._show_history(rows)
+                )
+            self._next = time.monotonic() + (SECONDS_BETWEEN if shown else SECONDS_AFTER_SILENCE)
 
     def finish(self, result: TrainingResult) -> None:
         """Show the whole."""
-        self._try(lambda: self._show_progress(self._run.config.training.epochs))
-        self._try(lambda: self._show_history(list(result.rows)))
-        self._try(self._show_report)
+        self._try(
+            lambda: self._show_progress(self._run.config.training.epochs),
+            lambda: self._show_history(list(result.rows)),
+            self._show_report,
+        )
 
     def _begin(self) -> None:
         made = create_progress_artifact(
@@ -96,11 +110,16 @@ class Dashboard:
         epochs = self._run.config.training.epochs
         return 100.0 * epoch / epochs if epochs else 100.0
 
-    def _try(self, show: Callable[[], None]) -> None:
+    def _try(self, *show: Callable[[], None]) -> bool:
+        """Show one after the other, until the server does not take one; whether it took all."""
         try:
-            show()
+            for one in show:
+                one()
         except (HTTPError, PrefectException) as error:
-            logger.warning("the UI did not get an artifact: %s", error)
+            reason = str(error) or type(error).__name__
+            logger.warning("the UI did not get an artifact: %s", reason)
+            return False
+        return True
 
 
 def _plain(row: Row) -> dict[str, Any]:
