@@ -52,6 +52,7 @@ class DataManager:
         findings = Findings(rows, self.config.check_rows)
         timeline = in_time(rows.frame, self.config, findings)
         frame = self._checked(timeline.frame, timeline.time, findings).reset_index(drop=True)
+        frame = _time_first(frame, timeline.time)
         description = _describe(frame, rows, timeline)
         return Table(frame, timeline.time, fingerprint(frame), description)
 
@@ -130,6 +131,11 @@ class DataManager:
             )
         findings.raise_any()
         return kept
+
+
+def _time_first(frame: pd.DataFrame, time: str | None) -> pd.DataFrame:
+    """Some write an index of times before the columns, some behind them; it is the same table."""
+    return frame[[time, *frame.columns.drop(time)]] if time else frame
 
 
 def _check_varying(values: Array, names: Sequence[str], findings: Findings) -> None:

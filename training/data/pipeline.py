@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
-from training.config.data import Feature
 from training.data.checks import as_numbers, check_missing
 from training.data.features import recipe
 from training.data.findings import Findings
 from training.data.sources import Rows
+from training.data.state import PipelineState
 from training.errors import DataError, IntegrityError
 
 if TYPE_CHECKING:
@@ -19,12 +18,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from training.config.data import Feature
+    from training.data.state import Precision, Scaler
     from training.types import Array
 
-Scaler = Literal["standard", "minmax", "robust", "none"]
-Precision = Literal["float32", "float64"]
-
-_FEATURES: TypeAdapter[tuple[Feature, ...]] = TypeAdapter(tuple[Feature, ...])
 SHOWN_ROWS = 10
 
 
@@ -137,34 +134,24 @@ class FeaturePipeline:
         Raises:
             IntegrityError: the state is that of another one, or damaged.
         """
-        center, scale = (np.array(state[key], dtype="float64") for key in ("center", "scale"))
+        stored = PipelineState.read(state)
         shape = (len(self.names),)
-        if list(state["names"]) != list(self.names) or not center.shape == scale.shape == shape:
+        if stored.names != self.names or not stored.center.shape == stored.scale.shape == shape:
             raise IntegrityError(
-                f"the stored state scales {', '.join(state['names'])} with {center.shape} values, "
-                f"but this pipeline makes {', '.join(self.names)}"
+                f"the stored state scales {', '.join(stored.names)} with {stored.center.shape} "
+                f"values, but this pipeline makes {', '.join(self.names)}"
             )
-        if not (np.isfinite(center).all() and np.isfinite(scale).all() and (scale > 0).all()):
-            raise IntegrityError("the stored state scales by what is not finite or not above 0")
-        self._center, self._scale = center, scale
+        self._center, self._scale = stored.center, stored.scale
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
         """The pipeline that `state_dict` told of; features are of a closed set of kinds.
 
         Raises:
-            IntegrityError: the state tells of features that there are none of.
+            IntegrityError: the state is damaged, or of features that there are none of.
         """
-        try:
-            features = _FEATURES.validate_python(state["features"])
-        except ValidationError as error:
-            reason = error.errors()[0]
-            where = ".".join(map(str, reason["loc"]))
-            raise IntegrityError(f"stored features, {where}: {reason['msg']}") from None
-        scaler, dtype = state["scaler"], state["dtype"]
-        if scaler not in get_args(Scaler) or dtype not in get_args(Precision):
-            raise IntegrityError(f"stored scaler {scaler!r} or dtype {dtype!r} is not known")
-        pipeline = cls(features, scaler, dtype)
+        stored = PipelineState.read(state)
+        pipeline = cls(stored.features, stored.scaler, stored.dtype)
         pipeline.load_state_dict(state)
         return pipeline
 

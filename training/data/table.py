@@ -58,19 +58,25 @@ def _canonical(column: pd.Series[Any]) -> tuple[bytes, ...]:
     if pd.api.types.is_datetime64_any_dtype(column):
         naive = column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz else column
         return b"time", naive.to_numpy(dtype="datetime64[ns]").astype("<i8").tobytes()
+    if pd.api.types.is_complex_dtype(column):
+        raise _unknown_kind(column)
     if pd.api.types.is_numeric_dtype(column):
         return b"number", _number_bytes(column.to_numpy(dtype="float64", na_value=np.nan))
     try:
         codes, values = pd.factorize(column)  # in order of appearance, -1 for what is missing
     except TypeError:
-        raise DataError(
-            f"column {column.name!r} holds neither numbers nor text nor times; name the columns "
-            "to read in data.source.columns"
-        ) from None
+        raise _unknown_kind(column) from None
     numbers = pd.to_numeric(pd.Series(values, dtype="object"), errors="coerce").astype("float64")
     if not numbers.isna().any():
         return b"number", _number_bytes(np.append(numbers.to_numpy(), np.nan)[codes])
     return b"text", codes.astype("<i8").tobytes(), *(_text(str(value)) for value in values)
+
+
+def _unknown_kind(column: pd.Series[Any]) -> DataError:
+    return DataError(
+        f"column {column.name!r} holds neither numbers nor text nor times; name the columns "
+        "to read in data.source.columns"
+    )
 
 
 def _number_bytes(numbers: Array) -> bytes:
