@@ -26,7 +26,7 @@ from tasks.training import (
 )
 from training.config import RunConfig  # noqa: TC001 - Prefect reads the flow's types when it runs
 from training.engine import TrainingEngine
-from training.run import TrainingRun
+from training.run import TrainingRun, refuse_endless_attempts
 from training.state import CheckpointRef
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def train(
     load_data(run)
     with run.held() as start:
         reconcile(run.record, flow_run.id)
+        if PREPARED.get() is None and not start.is_complete:  # no person has started it
+            refuse_endless_attempts(run)
         result = run.completed() if start.is_complete else train_model(run)
     return result.to_json()
 
@@ -88,29 +90,43 @@ def train_model(run: TrainingRun) -> TrainingResult:
     create_model.with_options(**once)(run)
     dashboard = Dashboard(run)
     with run.watching():
-        train_epochs(run.session, policies, dashboard)
+        overlap = run.config.checkpoints.overlap
+        train_epochs(run.session, policies, dashboard, overlap=overlap)
     metrics = evaluate_model.with_options(**once)(run)
     result = register_model.with_options(**once)(run, metrics)
     dashboard.finish(result)
     return result
 
 
-def train_epochs(session: Session, policies: Policies, dashboard: Dashboard) -> None:
+def train_epochs(
+    session: Session, policies: Policies, dashboard: Dashboard, *, overlap: bool = False
+) -> None:
     """Each epoch a task, each checkpoint a task.
 
     Up to the epoch that the session was restored to, kept results are shown (Cached) when they
-    agree with the history in the newest checkpoint; after it nothing kept is believed.
+    agree with the history in the newest checkpoint; after it nothing kept is believed. With
+    `overlap` a checkpoint is written while the next epoch is trained, and its task waits for it.
     """
     engine = TrainingEngine()
     epoch, restored = session.history.first_epoch - 1, session.state.epoch
+    unsaved: CheckpointRef | None = None  # being written while the next epoch is trained
     while epoch < restored or not session.done:
         limit = restored if epoch < restored else session.config.epochs
         until = min(epoch + policies.execution.epochs_per_task, limit)
-        staged = _train(engine, session, until, policies, believe=until <= restored)
-        if staged.save:
-            _save(session, staged, policies, believe=until <= restored)
+        believe = until <= restored
+        staged = _train(engine, session, until, policies, believe=believe)
+        if unsaved:
+            _save(session, unsaved, policies, believe=False)
+            unsaved = None
+        if staged.save and overlap and not believe:
+            session.commit_ahead(staged)
+            unsaved = staged
+        elif staged.save:
+            _save(session, staged, policies, believe=believe)
         epoch = staged.epoch
         dashboard.update(epoch)
+    if unsaved:
+        _save(session, unsaved, policies, believe=False)
 
 
 def _train(

@@ -126,10 +126,12 @@ class TrainingEngine:
     def _train(self, run: TrainingRun) -> TrainingResult:
         session = run.create_model()
         with run.watching():
+            save = session.commit_ahead if run.config.checkpoints.overlap else session.commit
             while not session.done:
                 staged = self.advance(session, session.state.epoch + 1)
                 if staged.save:
-                    session.commit(staged)
+                    save(staged)
+            session.settle()
         return run.register(run.evaluate())
 
     def advance(self, session: Session, epoch: int) -> CheckpointRef:

@@ -129,9 +129,23 @@ class CheckpointsConfig(Section):
     """Which become versions in the registry: the final model alone, also each that was the best
     when it was saved, or also each that was saved."""
 
+    overlap: bool = Field(default=False, json_schema_extra=NOT_IDENTITY)
+    """Save while the next epoch is trained, which pays where a save takes more than 10 ms; a second
+    copy of the state is held in memory, and a kill may cost one epoch more."""
+
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True
     )
+
+    @model_validator(mode="after")
+    def _overlap_registers_nothing(self) -> CheckpointsConfig:
+        if self.overlap and self.register_saved != "final":
+            message = (
+                f"'register: {self.register_saved}' needs the model as it was saved, and with "
+                "'overlap: true' training has gone on by then; choose one of the two"
+            )
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _best_needs_a_metric(self) -> CheckpointsConfig:

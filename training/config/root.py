@@ -52,6 +52,9 @@ class ExecutionConfig(Section):
     """After SIGTERM or Ctrl-C: how long the batch and its checkpoint may take."""
     on_busy: Literal["leave", "wait"] = Field(default="leave", json_schema_extra=NOT_IDENTITY)
     """Another process trains the same run: leave with a message, or wait for it."""
+    max_attempts: Positive = Field(default=20, json_schema_extra=NOT_IDENTITY)
+    """A deployed run whose process was killed so often is not started again by itself; a person
+    can (`retrain resume`)."""
     patience_seconds: PositiveFloat = Field(default=70.0, json_schema_extra=NOT_IDENTITY)
     """How long the command waits for a Prefect server that fell silent, when the training is done;
     Prefect's own client tries each call again for a minute."""

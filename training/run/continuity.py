@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from training.checkpoints import CheckpointManager, History, differences, environment
-from training.errors import ConfigError
+from training.errors import ConfigError, TrainingError
 from training.run.record import RunRecord
 from training.run.start import differences_of
 
@@ -42,6 +42,23 @@ def refuse_another_run(run: TrainingRun, expected: str | None) -> None:
                 f"training on from run {run.parent} may change training.epochs only, "
                 f"but these differ: {'; '.join(refused)}"
             )
+
+
+def refuse_endless_attempts(run: TrainingRun) -> None:
+    """Something that kills a run each time must not be tried for ever by an automation.
+
+    Raises:
+        TrainingError: its attempts were killed too often.
+    """
+    limit = run.config.execution.max_attempts
+    killed = [one for one in run.record.attempts() if one["ended"] is None]
+    if len(killed) >= limit:
+        raise TrainingError(
+            f"{len(killed)} attempts of run {run.run_id} were killed, the last one at "
+            f"{killed[-1]['at']}, and execution.max_attempts = {limit}: it is not tried again by "
+            "itself; find out what kills it, then raise the limit, or go on with "
+            f"`retrain resume {run.run_id}`"
+        )
 
 
 def take_over(run: TrainingRun, parent: str) -> None:

@@ -7,12 +7,13 @@ failed attempt) goes back to the newest checkpoint that verifies.
 from __future__ import annotations
 
 import logging
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from training.artifacts import digest as digest_of
 from training.callbacks import CheckpointRecord, ErrorRecord, TrainRecord, fire
-from training.errors import IntegrityError
+from training.errors import IntegrityError, RetrainError
 from training.metrics import Monitor
 from training.state import CheckpointRef, Control, TrainingState
 
@@ -27,6 +28,35 @@ if TYPE_CHECKING:
     from training.types import ModelSpec
 
 logger = logging.getLogger(__name__)
+
+
+class Ahead:
+    """A checkpoint that is written by a thread while the next epoch is trained."""
+
+    def __init__(
+        self,
+        ref: CheckpointRef,
+        tree: dict[str, Any],
+        write: Callable[[CheckpointRef, dict[str, Any]], CheckpointRef],
+    ) -> None:
+        """Begin to write; the state must be a copy that nobody changes."""
+        self.ref = ref
+        self.tree = tree
+        self._write = write
+        self._committed: CheckpointRef | None = None
+        self._thread = threading.Thread(target=self._run, name="save-ahead")
+        self._thread.start()
+
+    def wait(self) -> CheckpointRef | None:
+        """The committed checkpoint; None if it failed, which is logged."""
+        self._thread.join()
+        return self._committed
+
+    def _run(self) -> None:
+        try:
+            self._committed = self._write(self.ref, self.tree)
+        except RetrainError as error:
+            logger.warning("saving ahead failed, and is tried again: %s", error)
 
 
 class Session:
@@ -70,6 +100,8 @@ class Session:
         self._metadata = metadata
         self._guard = guard
         self._staged: tuple[CheckpointRef, dict[str, Any]] | None = None
+        self._ahead: Ahead | None = None
+        self._committed = (-1, 0)
         self._told: BaseException | None = None
         self.batches = spec.batches_per_epoch
         self.monitor = Monitor("val_loss" if len(data.validation.x) else "loss")
@@ -147,28 +179,68 @@ class Session:
         return ref
 
     def commit(self, ref: CheckpointRef) -> CheckpointRef:
-        """Make what was staged last durable, thin out older ones, tell the callbacks.
+        """Make what was staged durable, thin out older ones, tell the callbacks.
+
+        What is being written ahead comes first; if that failed it is written again here.
 
         Raises:
             StorageError: nothing was committed; may be called again.
             IntegrityError: this process does not hold what is to be committed.
         """
-        if self._staged is None and self._is_behind(ref):
+        ahead = self._ahead
+        if ahead is not None:
+            committed = self._finish(ahead)
+            if ahead.ref == ref:
+                return committed
+        if self._is_committed(ref):
             return ref
+        with self.telling_errors():
+            tree = self._prepared(ref)
+            committed = self._write(ref, tree)
+            self._staged = None
+            self._tell_saved(committed)
+        return committed
+
+    def commit_ahead(self, ref: CheckpointRef) -> None:
+        """Begin to write what was staged while training goes on; `commit` waits for it.
+
+        At most one is in flight: one begun before is finished first.
+        """
+        self.settle()
+        tree = self._prepared(ref)
+        self._staged = None
+        self._ahead = Ahead(ref, tree, self._write)
+
+    def settle(self) -> None:
+        """Wait for what is being written ahead."""
+        if self._ahead is not None:
+            self._finish(self._ahead)
+
+    def _finish(self, ahead: Ahead) -> CheckpointRef:
+        """Wait for what is written ahead."""
+        with self.telling_errors():
+            committed = ahead.wait() or self._write(ahead.ref, ahead.tree)
+            self._ahead = None
+            self._tell_saved(committed)
+        return committed
+
+    def _prepared(self, ref: CheckpointRef) -> dict[str, Any]:
+        """The state that was staged, with the history's whole blocks written."""
         if self._staged is None or self._staged[0] != ref:
             raise IntegrityError(
                 f"the state after epoch {ref.epoch} is not in this process; run the epoch again"
             )
         tree = self._staged[1]
-        with self.telling_errors():
-            self._guard()
-            self.history.flush()
-            tree["history"] = self.history.state_dict()
-            committed = self.checkpoints.save(ref, tree, self._metadata)
-            self._staged = None
-            self.checkpoints.prune()
-            if self.callbacks.on_checkpoint_saved:
-                self._tell_saved(committed)
+        self._guard()
+        self.history.flush()
+        tree["history"] = self.history.state_dict()
+        return tree
+
+    def _write(self, ref: CheckpointRef, tree: dict[str, Any]) -> CheckpointRef:
+        self._guard()
+        committed = self.checkpoints.save(ref, tree, self._metadata)
+        self._committed = (ref.epoch, ref.batch)
+        self.checkpoints.prune()
         return committed
 
     def restore(self) -> CheckpointRef | None:
@@ -177,6 +249,7 @@ class Session:
         Damaged ones on the way are set aside: they would stand where new ones are to be, and count
         among those that are kept.
         """
+        self.settle()
         found = self.checkpoints.newest(set_aside=True)
         if found is None:
             return None
@@ -192,6 +265,7 @@ class Session:
         self.state.load_state_dict(tree["training"])
         self.history.load_state_dict(tree["history"])
         self.control.clear()
+        self._committed = (ref.epoch, ref.batch)
         self.at = ref.digest
 
     @contextmanager
@@ -227,10 +301,11 @@ class Session:
         stop = self.state.stop_reason if epoch == self.state.epoch else None
         return CheckpointRef("", epoch, 0, row["step"], row["digest"], row["metrics"], stop)
 
-    def _is_behind(self, ref: CheckpointRef) -> bool:
-        """Whether a committed checkpoint holds this epoch already, as it or in its history."""
-        known = self.history.first_epoch <= ref.epoch <= self.state.epoch
-        return known and self.history.row(ref.epoch)["digest"] == ref.digest
+    def _is_committed(self, ref: CheckpointRef) -> bool:
+        """Whether a checkpoint that this process committed or restored holds this epoch."""
+        if not self.history.first_epoch <= ref.epoch or (ref.epoch, ref.batch) > self._committed:
+            return False
+        return bool(self.history.row(ref.epoch)["digest"] == ref.digest)
 
     def _row(self, digest: str, metrics: dict[str, float]) -> Row:
         row: Row = {
@@ -243,6 +318,8 @@ class Session:
         return row if rate is None else row | {"learning_rate": float(rate)}
 
     def _tell_saved(self, committed: CheckpointRef) -> None:
+        if not self.callbacks.on_checkpoint_saved:
+            return
         record = CheckpointRecord(
             run_id=self.run_id,
             epochs=self.config.epochs,
