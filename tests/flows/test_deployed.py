@@ -32,6 +32,7 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 KILLER = """
 import os
+import time
 from training.callbacks import CallbackBase
 
 class Kill(CallbackBase):
@@ -48,6 +49,13 @@ class Kill(CallbackBase):
             file.write("x")
         if done < self.times:
             os.kill(os.getpid(), 9)
+
+class Slow(CallbackBase):
+    def identity(self):
+        return None
+    def on_batch_end(self, record):
+        if "RETRAIN_SLOW" in os.environ:
+            time.sleep(0.1)
 """
 
 
@@ -70,11 +78,13 @@ class Place:
             "PREFECT_SERVER_SERVICES_TRIGGERS_PROACTIVE_INTERVAL": "1",
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT": "30",
+            "PREFECT_RUNNER_POLL_FREQUENCY": "1",
             "PYTHONPATH": str(folder),
+            "RETRAIN_SLOW": "1",
         }
         self._started = [self._start("server", "start", "--host", "127.0.0.1", "--port", str(port))]
         self._wait_for(f"http://127.0.0.1:{port}/api/health")
-        self.call("work-pool", "create", "retrain", "--type", "process")
+        self.api("work_pools/", {"name": "retrain", "type": "process"})
         self._started.append(self._start("worker", "start", "--pool", "retrain"))
 
     def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
@@ -113,10 +123,10 @@ class Place:
 
     def run(self, config: dict[str, Any], storage: str) -> UUID:
         """Start the deployment, as its form in the UI would."""
-        parameters = json.dumps({"config": config, "storage": storage})
-        out = self.call("deployment", "run", "train/train", "--params", parameters)
-        found = next(word for word in out.split() if word.count("-") == 4 and len(word) == 36)
-        return UUID(found)
+        deployment = self.api("deployments/name/train/train")["id"]
+        parameters = {"config": config, "storage": storage}
+        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        return UUID(self.api(f"deployments/{deployment}/create_flow_run", body)["id"])
 
     def api(self, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
         """Ask the server."""
@@ -207,6 +217,31 @@ def test_a_killed_run_is_retried_and_shows_what_was_done_as_cached(place: Place)
     assert [tasks[f"save-checkpoint {epoch}"] for epoch in (1, 2)] == ["Cached", "Cached"]
     assert [tasks[f"train-epoch {epoch}"] for epoch in (3, 4)] == ["Completed", "Completed"]
     assert _registered(storage, "retried") == _undisturbed(config, place.folder / "whole")
+
+
+def test_a_cancelled_run_has_a_checkpoint_and_goes_on(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cancelled in the UI, in the middle of an epoch; resumed from the shell, to the same end."""
+    monkeypatch.syspath_prepend(str(place.folder))
+    storage = place.folder / "cancelled"
+    config = _config(place.folder, "cancelled") | {"callbacks": [{"type": "killing:Slow"}]}
+    run = place.run(config, str(storage))
+    place.until(run, "RUNNING")
+    store = ArtifactStore(storage)
+    while not (names := run_ids(store)) or not RunRecord(store, names[0]).progress() > 1:
+        time.sleep(0.2)
+    place.api(f"flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
+    place.until(run, "CANCELLED")
+    record = RunRecord(store, names[0])
+    (attempt,) = record.attempts()
+    assert attempt["ended"]["status"] == "interrupted"
+    assert "checkpoint saved" in attempt["ended"]["reason"]
+    result = TrainingEngine().finish(TrainingRun(parse_config(config), storage))
+    assert result.resumed_from is not None
+    assert result.resumed_from["batch"] > 0
+    assert result.redone_epochs == 0
+    assert result.model["digest"] == _undisturbed(config, place.folder / "whole-cancelled")
 
 
 def test_the_automation_goes_on_with_a_crashed_run_until_it_is_enough(place: Place) -> None:
