@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from tasks.results import ResultStorage
     from training.config import ExecutionConfig
 
+logger = logging.getLogger("training.tasks")
+
 NOT_MENDED_BY_A_RETRY = (InputError, MetricError, BusyError, InterruptedRunError)
 """Wrong input stays wrong, and who was asked to stop is not to start again."""
 
@@ -27,9 +30,14 @@ OUTER_GUARD_SECONDS = 30.0
 """Prefect's timeout strikes between any two lines; ours, between batches, is to come first."""
 
 
-def may_retry(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+def may_retry(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     """Whether a retry can mend what happened; a Prefect `retry_condition_fn`."""
-    return not isinstance(state.data, NOT_MENDED_BY_A_RETRY)
+    if isinstance(state.data, NOT_MENDED_BY_A_RETRY):
+        return False
+    if run.run_count <= task.retries:
+        again = f"{task.retry_delay_seconds or 0:g} s"
+        logger.warning("%s failed, and is tried again in %s: %s", run.name, again, state.message)
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,7 +203,7 @@ class TrainingEngine:
         for batch in batches:
             size = len(batch.x)
             if begin:
-                fire(begin, _batch_record(session, size, {}))
+                fire(begin, _batch_record(session, size, {}, begins=1))
             metrics = step(batch)
             add(metrics, size)
             state.batch += 1
@@ -280,7 +280,10 @@ def _epoch_record(
     )
 
 
-def _batch_record(session: Session, size: int, metrics: Mapping[str, float]) -> BatchRecord:
+def _batch_record(
+    session: Session, size: int, metrics: Mapping[str, float], begins: int = 0
+) -> BatchRecord:
+    """A record of the batch just done, or with `begins=1` of the next one."""
     state = session.state
     return BatchRecord(
         run_id=session.run_id,
@@ -289,7 +292,7 @@ def _batch_record(session: Session, size: int, metrics: Mapping[str, float]) -> 
         step=state.step,
         model=session.model,
         control=session.control,
-        batch=state.batch if metrics else state.batch + 1,
+        batch=state.batch + begins,
         batches=session.batches,
         size=size,
         metrics=metrics,

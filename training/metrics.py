@@ -6,7 +6,7 @@ import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
-from training.errors import MetricError, did_you_mean
+from training.errors import ConfigError, MetricError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -120,7 +120,7 @@ def _lower_is_better(name: str) -> bool:
         return True
     if _has_word(name, _HIGHER_IS_BETTER):
         return False
-    raise MetricError(
+    raise ConfigError(
         f"the name {name!r} does not say whether lower or higher is better; "
         "say it with mode: min or mode: max"
     )

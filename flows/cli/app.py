@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -172,6 +174,22 @@ def main() -> None:
         sys.exit(2 if isinstance(error, InputError) else 1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def program() -> None:
+    """The console script: `main`, and an end without delay.
+
+    Prefect's threads would try for a minute more to reach a temporary server that is gone by then.
+    """
+    code: object = 0
+    try:
+        main()
+    except SystemExit as ended:
+        code = ended.code
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(BrokenPipeError):  # who reads has gone away
+            stream.flush()
+    os._exit(code if isinstance(code, int) else 0)
 
 
 def _say(*lines: Any) -> None:  # noqa: ANN401 - whatever can be printed

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import signal
+import subprocess
 import sys
 import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
 from flows.cli.patience import patient
 from flows.cli.progress import Screen
-from flows.cli.result import print_result
+from flows.cli.result import print_result, print_unfinished
 from flows.settings import prepare
-from training.errors import InputError, RetrainError
-from training.run import RunRecord, TrainingRun
+from training.errors import (
+    BusyError,
+    InputError,
+    InterruptedRunError,
+    MetricError,
+    RetrainError,
+)
+from training.run import RunRecord, TrainingRun, refuse_where_busy
 from training.run.start import decide
 
 if TYPE_CHECKING:
@@ -28,6 +35,10 @@ if TYPE_CHECKING:
 
     from training.config import RunConfig
     from training.run import Resume
+
+
+NO_USE_TO_GO_ON = (BusyError, MetricError)
+_ASK = "from prefect.settings import get_current_settings as s; print(s().api.url or '')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +96,7 @@ def execute(job: Job, *, as_json: bool) -> None:
         print_result(run.completed(), as_json=as_json)
         _tell_prefect_late(run)
         return
+    refuse_where_busy(run)
     try:
         with _sigterm_raises(), Screen(run) as screen:
             _train(run, job, screen, as_json=as_json)
@@ -108,8 +120,10 @@ def _train(run: TrainingRun, job: Job, screen: Screen, *, as_json: bool) -> None
         token = PREPARED.set(run)
         try:
             with patient(run, screen.say, give_up):
-                train(job.config, job.storage, job.resume, job.expect, job.slot)
-                deliver()
+                try:
+                    train(job.config, job.storage, job.resume, job.expect, job.slot)
+                finally:
+                    deliver()
         finally:
             PREPARED.reset(token)
     run.record.note_heard()
@@ -167,11 +181,21 @@ def _server(screen: Screen) -> Iterator[None]:
 
 
 def _configured_server() -> str | None:
+    """What the environment, a profile or a settings file of Prefect says.
+
+    Another process is asked: Prefect reads its settings once a process, and would start a server of
+    its own beside the temporary one if it had read them before that one's address is known.
+    """
     if "PREFECT_API_URL" in os.environ:
         return os.environ["PREFECT_API_URL"]
-    from prefect.settings import get_current_settings
-
-    return get_current_settings().api.url
+    home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
+    files = [home / "profiles.toml", Path("prefect.toml"), Path(".env"), Path("pyproject.toml")]
+    if "PREFECT_PROFILES_PATH" not in os.environ and not any(file.is_file() for file in files):
+        return None
+    asked = subprocess.run(  # noqa: S603 - this Python, a constant
+        [sys.executable, "-c", _ASK], capture_output=True, text=True, check=False
+    )
+    return asked.stdout.strip() or None
 
 
 def _require_answer(url: str) -> None:
@@ -202,19 +226,35 @@ def _explain_end(run: TrainingRun, error: BaseException, *, as_json: bool) -> No
         return
     number = _signal_of(error)
     status = "interrupted" if number else "failed"
-    reason = f"{status} by {signal.Signals(number).name}" if number else str(error)
+    reason = _why_interrupted(run, number) if number else _why_failed(error)
     if as_json:
-        typer.echo(json.dumps({"run_id": run.run_id, "status": status, "reason": reason}))
-    if not isinstance(error, RetrainError):
-        typer.echo(f"retrain: {type(error).__name__}: {reason}", err=True)
-        if "RETRAIN_DEBUG" in os.environ:
-            traceback.print_exception(error)
-    if run.record.is_known:
+        print_unfinished(run, status, reason)
+    if number or not isinstance(error, RetrainError):
+        typer.echo(f"retrain: {reason}", err=True)
+    if "RETRAIN_DEBUG" in os.environ and not number:
+        traceback.print_exception(error)
+    if run.record.is_known and not isinstance(error, NO_USE_TO_GO_ON):
         typer.echo(f"continue with: {resume_command(run)}", err=True)
     if number:
         sys.exit(128 + number)
     if not isinstance(error, RetrainError):
         sys.exit(1)
+
+
+def _why_interrupted(run: TrainingRun, number: int) -> str:
+    """As the attempt has written it down, if it came to that: it says what was saved."""
+    told = run.record.ending()
+    return str(told["reason"]) if told else f"interrupted by {signal.Signals(number).name}"
+
+
+def _why_failed(error: BaseException) -> str:
+    """An error that is not ours with the place where it was raised: most likely the user's code."""
+    if isinstance(error, RetrainError):
+        return str(error)
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    place = "".join(f" ({frame.filename}:{frame.lineno}, in {frame.name})" for frame in last)
+    hint = "; RETRAIN_DEBUG=1 shows the whole traceback"
+    return f"{type(error).__name__}: {error}{place}{hint}"
 
 
 class _TerminatedError(BaseException):
@@ -238,4 +278,6 @@ def _sigterm_raises() -> Iterator[None]:
 def _signal_of(error: BaseException) -> int | None:
     if isinstance(error, KeyboardInterrupt):
         return int(signal.SIGINT)
+    if isinstance(error, InterruptedRunError):  # the signal is one that this process ignores
+        return error.signal_number
     return int(signal.SIGTERM) if isinstance(error, _TerminatedError) else None

@@ -48,8 +48,8 @@ def print_runs(storage: str, *, as_json: bool) -> None:
         (
             item["run_id"],
             item["status"],
-            f"{item['epochs_completed']}/{item['epochs']}",
-            item["started"],
+            "-" if item["epochs"] is None else f"{item['epochs_completed']}/{item['epochs']}",
+            item["started"] or "-",
             item["model"] or "-",
         )
         for item in found

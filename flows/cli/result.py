@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from training.run import TrainingResult
+    from training.run import TrainingResult, TrainingRun
 
 _PARTS = (("", "train"), ("val_", "validation"), ("test_", "test"))
 _STRATEGIES = ("backtest_", "buy_and_hold_")
@@ -25,6 +25,23 @@ def print_result(result: TrainingResult, *, as_json: bool) -> None:
         typer.echo(f"{name:<12}{value}".rstrip())
     for line in [*_measured(result.metrics), *_earned(result.metrics)]:
         typer.echo(line)
+
+
+def print_unfinished(run: TrainingRun, status: str, reason: str) -> None:
+    """One JSON object about a run that failed or was interrupted: what is known of it."""
+    newest = next(iter(run.checkpoints.refs()), None)
+    known = {
+        "run_id": run.run_id,
+        "status": status,
+        "epochs_completed": newest.epoch if newest else 0,
+        "metrics": newest.metrics if newest else {},
+        "checkpoint": {"uri": f"{run.store.url}/{newest.uri}", "digest": newest.digest}
+        if newest
+        else None,
+        "model": None,
+        "reason": reason,
+    }
+    typer.echo(json.dumps(known))
 
 
 def _facts(result: TrainingResult) -> Iterator[tuple[str, str]]:

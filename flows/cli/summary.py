@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from training.checkpoints import CheckpointManager
+from training.errors import StorageError
 from training.registry import ModelReference, ModelRegistry
 from training.run import RunRecord, is_at_work, run_ids, stored_history
 
@@ -14,8 +15,18 @@ if TYPE_CHECKING:
 
 def summaries(store: ArtifactStore) -> list[dict[str, Any]]:
     """Each run in short, the one started last first."""
-    found = [summary(RunRecord(store, run_id)) for run_id in run_ids(store)]
+    found = [_summary_or_damage(RunRecord(store, run_id)) for run_id in run_ids(store)]
     return sorted(found, key=lambda item: str(item["started"]), reverse=True)
+
+
+def _summary_or_damage(record: RunRecord) -> dict[str, Any]:
+    """One damaged run must not hide the others."""
+    try:
+        return summary(record)
+    except StorageError:
+        unknown = {"epochs": None, "epochs_completed": None, "started": None, "attempts": None}
+        known = {"run_id": record.run_id, "name": None, "status": "damaged", "model": None}
+        return known | unknown
 
 
 def summary(record: RunRecord) -> dict[str, Any]:
@@ -70,9 +81,8 @@ def prefix_of(store: ArtifactStore, what: str | None) -> str:
     """
     if what is None:
         return ""
-    record = RunRecord(store, what)
-    if record.is_known:
-        return record.folder
+    if what in run_ids(store):
+        return RunRecord(store, what).folder
     registry = ModelRegistry(store)
     reference = ModelReference.parse(what)
     version = registry.get(reference)

@@ -115,6 +115,15 @@ BROKEN = {
     "no such run": (["resume", "nothing"], "no run 'nothing'"),
     "no such model": (["models", "show", "nothing"], "no model 'nothing'"),
     "nothing to go on from": (["run", QUICK, "--resume", "must"], "nothing to go on from"),
+    "no such run, by a path": (["resume", "../../x"], "'../../x'"),
+    "nothing of that name to verify": (["verify", "nothing:1"], "no model 'nothing'"),
+    "too large a seed": (["run", QUICK, "--set", f"training.seed={10**20}"], "training.seed"),
+    "a file for a storage": (["run", QUICK, "--storage", "list.yaml"], "list.yaml is a file"),
+    "no storage": (["runs", "--storage", ""], "./artifacts"),
+    "a metric of no known kind": (
+        ["validate", QUICK, "--set", "callbacks=[{type: early_stopping, monitor: val_los}]"],
+        "'val_los'",
+    ),
     "hostile reference": (["models", "show", "../../etc"], "names no model"),
 }
 
@@ -141,7 +150,7 @@ def test_wrong_input_ends_with_2_in_a_line_or_two_and_writes_nothing(
 def test_verify_counts_files_and_names_a_flipped_byte(
     server: str, retrain: Retrain, tmp_path: Path
 ) -> None:
-    _run(retrain)
+    run = _run(retrain)
     files = [item for item in (tmp_path / "artifacts").rglob("*") if item.is_file()]
     code, out, err = retrain("verify", "--json")
     assert (code, json.loads(out)["problems"]) == (0, []), err
@@ -155,7 +164,37 @@ def test_verify_counts_files_and_names_a_flipped_byte(
         # A file inside of a commit is named with it; a document by itself.
         assert str(item.relative_to(tmp_path / "artifacts")) in err, item
         item.write_bytes(data)
-    assert retrain("verify")[0] == 0
+    for part in ("", "sp500-direction:1", "sp500-direction", run["run_id"]):
+        assert retrain(*["verify", part][: 1 + bool(part)])[0] == 0, part
+
+
+def test_a_damaged_earlier_run_stands_in_nobodys_way(
+    server: str, retrain: Retrain, tmp_path: Path
+) -> None:
+    """It is named; a new run of that model is trained, and the list has the others."""
+    first = _run(retrain)
+    record = tmp_path / "artifacts/runs" / first["run_id"] / "run.json"
+    record.write_bytes(record.read_bytes().replace(b"sp500", b"sp501"))
+    second = _run(retrain, epochs=1)
+    assert second["status"] == "completed"
+    code, out, _ = retrain("runs", "--json")
+    statuses = {item["run_id"]: item["status"] for item in json.loads(out)}
+    assert (code, statuses[second["run_id"]]) == (0, "completed")
+    assert statuses[first["run_id"]] == "damaged"
+    assert "damaged" in retrain("runs")[1]
+
+
+def test_a_damaged_model_does_not_count_as_done(
+    server: str, retrain: Retrain, tmp_path: Path
+) -> None:
+    """The same command says so, rather than that there is nothing to do."""
+    _run(retrain)
+    (weights,) = (tmp_path / "artifacts/models").rglob("weights.safetensors")
+    data = weights.read_bytes()
+    weights.write_bytes(data[:-2] + bytes([data[-2] ^ 1]) + data[-1:])
+    code, _, err = retrain("run", QUICK, "--set", "training.epochs=2")
+    assert code == 1
+    assert str(weights.relative_to(tmp_path / "artifacts")) in err
 
 
 def test_runs_show_models_say_what_happened(server: str, retrain: Retrain) -> None:

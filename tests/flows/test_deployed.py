@@ -142,7 +142,7 @@ class Place:
         """The type of its state."""
         return str(self.api(f"flow_runs/{flow_run}")["state"]["type"])
 
-    def until(self, flow_run: UUID, *states: str, seconds: float = 120) -> str:
+    def until(self, flow_run: UUID, *states: str, seconds: float = 300) -> str:
         """Wait until it is in one of the states."""
         waited = time.monotonic() + seconds
         while (state := self.state(flow_run)) not in states:
@@ -244,6 +244,7 @@ def test_a_cancelled_run_has_a_checkpoint_and_goes_on(
     assert result.model["digest"] == _undisturbed(config, place.folder / "whole-cancelled")
 
 
+@pytest.mark.long
 def test_the_automation_goes_on_with_a_crashed_run_until_it_is_enough(place: Place) -> None:
     """Nobody touches it; one that is killed each time ends as Failed, and stays so."""
     place.call("automation", "create", "--from-file", "deployments/automations.yaml")

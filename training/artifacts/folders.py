@@ -145,6 +145,8 @@ def _make_root(path: str, *, durable: bool) -> None:
     except FileExistsError:
         return  # another process was quicker
     except FileNotFoundError:
+        if Path(parent).exists():
+            raise  # a place where nothing can be made, such as /proc
         _make_root(parent, durable=durable)
         _make_root(path, durable=durable)
         return

@@ -17,7 +17,14 @@ from training.artifacts.names import MANIFEST, parts_of, taken
 from training.artifacts.reading import read_document, read_file
 from training.artifacts.verify import verify
 from training.artifacts.versions import Versions, find
-from training.errors import ExistsError, IntegrityError, NotFoundError, StorageError, did_you_mean
+from training.errors import (
+    ExistsError,
+    InputError,
+    IntegrityError,
+    NotFoundError,
+    StorageError,
+    did_you_mean,
+)
 
 if TYPE_CHECKING:
     import builtins
@@ -328,7 +335,11 @@ def _opened(url: str) -> tuple[Backend, str]:
         raise StorageError("a local store needs Linux or macOS: on Windows, use WSL 2")
     from training.artifacts.disk import Disk
 
+    if not url.strip():
+        raise InputError("the storage has no name; expected a folder or a URL, such as ./artifacts")
     root = os.path.abspath(unquote(rest) if separator else url)  # noqa: PTH100 - keeps links
+    if os.path.exists(root) and not os.path.isdir(root):  # noqa: PTH110, PTH112 - as above
+        raise InputError(f"the storage {root} is a file; expected a folder")
     return Disk(root), root
 
 

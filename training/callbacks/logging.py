@@ -58,7 +58,7 @@ class LoggingCallback(CallbackBase):
             self._handler = logging.FileHandler(self.file, encoding="utf-8")
             self._handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
             self._logger.addHandler(self._handler)
-        verb = f"goes on after epoch {record.epoch}" if record.resumed else "begins"
+        verb = f"goes on after epoch {record.epoch}" if record.epoch else "begins"
         self._say(f"run {record.run_id} {verb}: {record.epochs} epochs of {record.batches} batches")
 
     def on_batch_end(self, record: BatchRecord) -> None:

@@ -95,7 +95,7 @@ class TrainingConfig(Section):
     """Passes over the training part; 0 registers the untrained model."""
     batch_size: Positive = 64
     """Rows a step."""
-    seed: Count = 0
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0
     """Initial weights, and the order of the rows, follow from it."""
     shuffle: bool = True
     """A new order each epoch, a function of (seed, epoch) alone."""

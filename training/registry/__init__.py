@@ -1,6 +1,7 @@
 """The registry of trained models."""
 
+from training.registry.load import RegisteredModel, load_model
 from training.registry.reference import ModelReference
 from training.registry.registry import ModelRegistry, ModelVersion
 
-__all__ = ["ModelReference", "ModelRegistry", "ModelVersion"]
+__all__ = ["ModelReference", "ModelRegistry", "ModelVersion", "RegisteredModel", "load_model"]

@@ -1,7 +1,7 @@
 """One run: its identity, its records in the storage, and the session that works on it."""
 
 from training.run.continuity import refuse_endless_attempts, stored_history
-from training.run.lease import is_at_work
+from training.run.lease import is_at_work, refuse_where_busy
 from training.run.record import RunRecord, run_ids
 from training.run.result import TrainingResult, history_frame
 from training.run.run import TrainingRun
@@ -18,6 +18,7 @@ __all__ = [
     "history_frame",
     "is_at_work",
     "refuse_endless_attempts",
+    "refuse_where_busy",
     "run_ids",
     "stored_history",
 ]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from training.config import ExecutionConfig
     from training.run.record import RunRecord
+    from training.run.run import TrainingRun
 
 BEATS_A_LEASE = 4
 LEASES_BEYOND_DOUBT = 10
@@ -61,6 +62,19 @@ def is_at_work(record: RunRecord) -> bool:
         return True
     lease = Lease(record, record.about()["config"]["execution"]["lease_seconds"])
     return lease.is_another_alive()
+
+
+def refuse_where_busy(run: TrainingRun) -> None:
+    """Look before anything is started, where the configuration says to leave a run that is busy.
+
+    Raises:
+        BusyError: somebody works on it.
+    """
+    if run.config.execution.on_busy == "leave" and run.record.is_known and is_at_work(run.record):
+        raise BusyError(
+            f"another process works on run {run.run_id}; wait for it, stop it, or set "
+            "execution.on_busy: wait"
+        )
 
 
 class Lease:

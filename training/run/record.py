@@ -22,7 +22,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from training.errors import ExistsError, NotFoundError, StorageError, did_you_mean
+from training.errors import ExistsError, InputError, NotFoundError, StorageError, did_you_mean
 
 if TYPE_CHECKING:
     from training.artifacts import ArtifactStore
@@ -49,8 +49,11 @@ class RunRecord:
 
     @property
     def is_known(self) -> bool:
-        """Whether the run was ever started."""
-        return self.store.exists(f"{self.folder}/run.json")
+        """Whether the run was ever started; of what can be no name, none was."""
+        try:
+            return self.store.exists(f"{self.folder}/run.json")
+        except InputError:
+            return False
 
     def about(self) -> dict[str, Any]:
         """What the run is.
@@ -134,6 +137,11 @@ class RunRecord:
         if self.attempt:
             note = {"status": status, "reason": reason, "at": _now()}
             self._create_once(f"endings/{self.attempt:08d}.json", note)
+
+    def ending(self) -> dict[str, Any] | None:
+        """How this process's attempt ended, if that is written down."""
+        path = f"{self.folder}/endings/{self.attempt:08d}.json"
+        return self.store.document(path) if self.store.exists(path) else None
 
     def finish(self, outcome: dict[str, Any]) -> None:
         """The run is finished."""

@@ -171,9 +171,10 @@ class TrainingRun:
         note = {"resumed_from": at, "reason": self.start.reason, **process(), **self.labels}
         self.record.begin(self.about(), note)
         self._lease.hold()
-        session.begin(resumed=found is not None)
-        if found is not None:
-            session.take(*found)
+        if found is None:
+            session.begin(resumed=False)
+        else:
+            session.take(*found, begin=True)
             self._redone = redone_epochs(self.record.progress(), session)
             say_what_changed(self, found[0])
             self._keeper.catch_up(found[0])
@@ -241,6 +242,9 @@ class TrainingRun:
         outcome = self.record.outcome or {}
         now = {"status": "already-complete", "resumed_from": None, "redone_epochs": 0}
         known = outcome["result"] | now | {"reason": self.start.reason}
+        uri = known["checkpoint"]["uri"]  # the storage may have been moved since
+        here = f"{self.store.url}/{self.record.folder}{uri.rpartition(self.record.folder)[2]}"
+        known["checkpoint"] = known["checkpoint"] | {"uri": here}
         rows = stored_history(self.checkpoints, self.record)
         self.result = TrainingResult(**known, rows=rows)
         return self.result

@@ -256,15 +256,23 @@ class Session:
         self.take(*found)
         return found[0]
 
-    def take(self, ref: CheckpointRef, tree: dict[str, Any]) -> None:
-        """Go to the state of a checkpoint."""
+    def take(self, ref: CheckpointRef, tree: dict[str, Any], *, begin: bool = False) -> None:
+        """Go to the state of a checkpoint.
+
+        Args:
+            ref: the checkpoint.
+            tree: its state.
+            begin: tell the callbacks that training goes on, before they take over their states.
+        """
         self.at = None
         self._staged = None
         self.model.load_state_dict(tree["model"])
-        self.callbacks.load_state_dict(tree["callbacks"])
         self.state.load_state_dict(tree["training"])
         self.history.load_state_dict(tree["history"])
         self.control.clear()
+        if begin:
+            self.begin(resumed=True)
+        self.callbacks.load_state_dict(tree["callbacks"])
         self._committed = (ref.epoch, ref.batch)
         self.at = ref.digest
 

@@ -52,6 +52,7 @@ def graceful_stop(control: Control, grace_seconds: float) -> Iterator[None]:
         signal.signal(number, ask)
     try:
         yield
+        _heed(control.signal_number)
     except InterruptedRunError as stopped:
         _disarm(timers)
         put_back()
@@ -60,6 +61,15 @@ def graceful_stop(control: Control, grace_seconds: float) -> Iterator[None]:
     finally:
         _disarm(timers)
         put_back()
+
+
+def _heed(number: int | None) -> None:
+    """A signal that came after the last batch is one all the same."""
+    if number is not None:
+        name = signal.Signals(number).name
+        raise InterruptedRunError(
+            f"interrupted by {name} after the last epoch; checkpoint saved", number
+        )
 
 
 def _disarm(timers: list[threading.Timer]) -> None:

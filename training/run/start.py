@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from training.errors import NotFoundError
+from training.errors import NotFoundError, StorageError
 from training.registry import ModelReference
 from training.run.identity import changed_keys
 from training.run.record import RunRecord, run_ids
@@ -116,9 +116,11 @@ def _nothing_to_go_on_from(run: TrainingRun, reason: str) -> NotFoundError:
 def _is_registered(run: TrainingRun, model: dict[str, Any]) -> bool:
     reference = ModelReference(model["name"], model["version"])
     try:
-        return run.registry.get(reference).digest == str(model["digest"])
+        version = run.registry.get(reference)
     except NotFoundError:
         return False
+    run.registry.weights(version)  # a damaged model must not count as done
+    return version.digest == str(model["digest"])
 
 
 def _last_end(run: TrainingRun) -> str:
@@ -138,8 +140,12 @@ def _latest(run: TrainingRun) -> dict[str, Any] | None:
         if run_id == run.run_id or not run_id.startswith(f"{run.config.name}-"):
             continue
         record = RunRecord(run.store, run_id)
-        about = record.about()
-        at = max((attempt["at"] for attempt in record.attempts()), default="")
+        try:
+            about = record.about()
+            at = max((attempt["at"] for attempt in record.attempts()), default="")
+        except StorageError as error:  # it only words a message: a new run needs nothing of it
+            logger.warning("an earlier run is damaged: %s", error)
+            continue
         if about["name"] == run.config.name and (found is None or at >= found[0]):
             found = (at, about)
     return found[1] if found else None
