@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from training.artifacts import ArtifactStore
-from training.errors import StorageError
+from training.errors import InputError, StorageError
 
 if TYPE_CHECKING:
     from tests.training.artifacts.conftest import Check, Operation, Real, Seam
@@ -154,8 +154,16 @@ def test_a_full_disk_is_told_in_words(seam: Seam, disk: ArtifactStore) -> None:
 
 
 def test_a_store_that_may_not_be_written_says_so(tmp_path: Path) -> None:
-    """A file stands where the folder should."""
+    """A file stands where the folder should, or where one above it should."""
     (tmp_path / "store").write_text("mine")
+    with pytest.raises(InputError, match="store is a file; expected a folder"):
+        ArtifactStore(tmp_path / "store")
     with pytest.raises(StorageError, match="ENOTDIR"):
-        ArtifactStore(tmp_path / "store").create("d", {})
+        ArtifactStore(tmp_path / "store/below").create("d", {})
     assert (tmp_path / "store").read_text() == "mine"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="macOS has no /proc")
+def test_a_store_where_nothing_can_be_made_says_so() -> None:
+    with pytest.raises(StorageError, match="cannot write d in /proc/nope/store"):
+        ArtifactStore("/proc/nope/store").create("d", {})
