@@ -1,7 +1,7 @@
 """Measures of a series of returns, with empyrical's semantics (risk-free rate 0).
 
-A measure that is not defined (no variation, no loss, no year to scale to) is left out: it is
-neither 0 nor infinite.
+A measure that is not defined (no variation, no loss, no year to scale to), or too large for a
+float, is left out: it is neither 0 nor infinite.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def measures(returns: Array, bars_per_year: float | None) -> dict[str, float]:
         `sharpe`, `sortino`, `calmar`, `max_drawdown` (0 or negative), and `max_drawdown_bars`:
         from the peak before the deepest point until it is reached again, or the end.
     """
-    if len(returns) == 0:
-        return {}
     growth = equity(returns)
+    if len(growth) == 0 or not np.isfinite(growth).all():
+        return {}
     found = {"total_return": float(growth[-1]) - 1.0}
     found["max_drawdown"], found["max_drawdown_bars"] = _deepest(growth)
     if bars_per_year is not None:
@@ -39,8 +39,12 @@ def measures(returns: Array, bars_per_year: float | None) -> dict[str, float]:
 
 
 def equity(returns: Array) -> Array:
-    """What 1 has become after each bar, shape (bars,); what is lost wholly stays lost."""
-    return np.cumprod(np.maximum(1.0 + np.nan_to_num(returns), 0.0))
+    """What 1 has become after each bar, shape (bars,); what is lost wholly stays lost.
+
+    Infinite, or not a number after that, where it is too large for a float.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.cumprod(np.maximum(1.0 + np.nan_to_num(returns), 0.0))
 
 
 def _deepest(growth: Array) -> tuple[float, float]:
@@ -60,7 +64,8 @@ def _deepest(growth: Array) -> tuple[float, float]:
 def _annual(
     returns: Array, final: float, max_drawdown: float, bars_per_year: float
 ) -> dict[str, float]:
-    found = {"annual_return": final ** (bars_per_year / len(returns)) - 1.0}
+    with np.errstate(over="ignore"):  # a few bars of a minute, scaled to a year
+        found = {"annual_return": float(np.power(final, bars_per_year / len(returns))) - 1.0}
     if max_drawdown < 0:
         found["calmar"] = found["annual_return"] / -max_drawdown
     known = returns[~np.isnan(returns)]
