@@ -20,29 +20,31 @@ WIDTH, HEIGHT = 720, 300
 LEFT, RIGHT, TOP, BOTTOM = 64, 40, 34, 34
 SERIES = (("loss", "#2563eb"), ("val_loss", "#ea580c"))
 MOST_POINTS = 400
+LARGEST = 1e100  # a loss that has left the world; the distance of two of them is still a number
 
 
 def loss_curve(history: Sequence[Row]) -> str:
     """Loss and validation loss over the epochs, as a picture in Markdown.
 
     Args:
-        history: a row an epoch: `epoch`, `metrics`; what was not measured, or is not finite, is
-            left out of its line.
+        history: a row an epoch: `epoch`, `metrics`; what was not measured, or is too large to
+            draw, is left out of its line.
     """
     lines = {name: _points(history, name) for name, _ in SERIES}
     known = [point for points in lines.values() for point in points]
     if not known:
-        return "No epoch was trained."
+        return "No finite loss was measured." if history else "No epoch was trained."
     svg = _svg(lines, known)
     data = base64.b64encode(svg.encode()).decode()
     return f"![loss by epoch](data:image/svg+xml;base64,{data})"
 
 
 def _points(history: Sequence[Row], name: str) -> Points:
-    step = max(1, math.ceil(len(history) / MOST_POINTS))
-    rows = [*history[::step], *history[-1:]]
-    found = ((float(row["epoch"]), row["metrics"].get(name, math.nan)) for row in rows)
-    return [(epoch, value) for epoch, value in found if math.isfinite(value)]
+    """Those that were measured, at most so many, with the first and the last."""
+    found = ((float(row["epoch"]), row["metrics"].get(name, math.nan)) for row in history)
+    points = [(epoch, value) for epoch, value in found if abs(value) <= LARGEST]
+    step = max(1, math.ceil(len(points) / MOST_POINTS))
+    return [*points[:-1:step], *points[-1:]]
 
 
 def _svg(lines: Mapping[str, Points], known: Points) -> str:
