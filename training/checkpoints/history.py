@@ -96,9 +96,10 @@ class History:
         try:
             rows: list[Row] = self._store.document(self._path(block))["rows"]
         except NotFoundError:
+            first = self.first_epoch + block * BLOCK
             raise IntegrityError(
-                f"{self._path(block)} is gone: the history of epochs {block * BLOCK + 1} to "
-                f"{(block + 1) * BLOCK}; bring it back from a backup of the storage"
+                f"{self._path(block)} is gone: the history of epochs {first} to "
+                f"{first + BLOCK - 1}; bring it back from a backup of the storage"
             ) from None
         return rows
 

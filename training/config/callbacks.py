@@ -107,7 +107,7 @@ KeepRule = Annotated[
 
 
 class CheckpointsConfig(Section):
-    """When a checkpoint is saved and which are kept; the first, the last and the newest always."""
+    """When a checkpoint is saved and which are kept; the newest always."""
 
     every_n_epochs: Positive | None = Field(default=1, json_schema_extra=NOT_IDENTITY)
     """After every n-th epoch; null: only as the other rules say."""
