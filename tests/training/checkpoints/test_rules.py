@@ -9,7 +9,7 @@ import pytest
 
 from training.checkpoints.rules import kept
 from training.config.callbacks import KeepBest, KeepEvery, KeepLatest
-from training.errors import MetricError
+from training.errors import ConfigError
 from training.state import CheckpointRef
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def test_the_name_or_the_mode_says_which_is_better() -> None:
 
 
 def test_a_name_that_does_not_say_it_is_an_error() -> None:
-    with pytest.raises(MetricError, match="mode: min or mode: max"):
+    with pytest.raises(ConfigError, match="mode: min or mode: max"):
         kept([KeepBest(monitor="thing")], REFS)
 
 
