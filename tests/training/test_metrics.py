@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from training.errors import MetricError
+from training.errors import ConfigError, MetricError
 from training.metrics import MetricSums, Monitor, number
 
 
@@ -57,7 +57,7 @@ def test_the_name_says_whether_lower_is_better() -> None:
     assert Monitor("val_loss").lower_is_better
     assert not Monitor("val_accuracy").lower_is_better
     assert Monitor("test_max_drawdown").lower_is_better
-    with pytest.raises(MetricError, match="mode: min or mode: max"):
+    with pytest.raises(ConfigError, match="mode: min or mode: max"):
         Monitor("val_thing")
     assert not Monitor("val_thing", "max").lower_is_better
 
