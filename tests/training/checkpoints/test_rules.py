@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from training.checkpoints.rules import kept
-from training.config.callbacks import KeepBest, KeepEvery, KeepLatest
+from training.config import KeepBest, KeepEvery, KeepLatest
 from training.errors import ConfigError
 from training.state import CheckpointRef
 
