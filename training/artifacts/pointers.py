@@ -36,12 +36,14 @@ class Move:
         to: the value from here on; None: the pointer was taken away.
         why: in the words of whoever moved it.
         at: when, in UTC.
+        who: moved it: a person, or a run; empty where that was not said.
     """
 
     number: int
     to: str | None
     why: str
     at: str
+    who: str = ""
 
 
 class Pointer:
@@ -76,13 +78,16 @@ class Pointer:
         for name in sorted(self._store.numbered(self._folder), reverse=True):
             yield self._move(name)
 
-    def move(self, to: str | None, *, expect: str | _Anything | None, why: str = "") -> Move:
+    def move(
+        self, to: str | None, *, expect: str | _Anything | None, why: str = "", who: str = ""
+    ) -> Move:
         """Point elsewhere, if the pointer says what is expected.
 
         Args:
             to: the new value; None: nothing.
             expect: what it points to now; None: nothing; `ANYTHING`: whatever it is.
             why: for the history.
+            who: for the history.
 
         Raises:
             ConflictError: it points elsewhere, or somebody moved it at the same time.
@@ -94,7 +99,7 @@ class Pointer:
                 now = self._move(name).to if name else None
                 if now != expect:
                     raise self._conflict(expect, now)
-            move = Move(number, to, why, datetime.now(UTC).isoformat(timespec="seconds"))
+            move = Move(number, to, why, datetime.now(UTC).isoformat(timespec="seconds"), who)
             try:
                 self._store.create(self._path(number), _body(move))
             except ExistsError:
@@ -107,9 +112,10 @@ class Pointer:
     def _move(self, name: str) -> Move:
         path = f"{self._folder}/{name}"
         body: dict[str, Any] = self._store.document(path)
-        to, why, at = (body.get(key) for key in ("to", "why", "at"))
-        if isinstance(to, str | None) and isinstance(why, str) and isinstance(at, str):
-            return Move(int(name[:8]), to, why, at)
+        to, why, at, who = (body.get(key) for key in ("to", "why", "at", "who"))
+        said = [isinstance(text, str) for text in (why, at, who or "")]
+        if isinstance(to, str | None) and all(said):
+            return Move(int(name[:8]), to, str(why), str(at), str(who or ""))
         raise IntegrityError(f"{path} is no move of a pointer; make another move")
 
     def _path(self, number: int) -> str:
@@ -123,4 +129,4 @@ class Pointer:
 
 
 def _body(move: Move) -> dict[str, str | None]:
-    return {"to": move.to, "why": move.why, "at": move.at}
+    return {"to": move.to, "why": move.why, "at": move.at, "who": move.who}

@@ -1,10 +1,15 @@
 """The registry of trained models."""
 
+from training.registry.compare import Differences
+from training.registry.labels import Labels
 from training.registry.load import RegisteredModel, load_model
 from training.registry.reference import ModelReference
-from training.registry.registry import ModelRegistry, ModelSummary, ModelVersion
+from training.registry.registry import ModelRegistry
+from training.registry.version import ModelSummary, ModelVersion
 
 __all__ = [
+    "Differences",
+    "Labels",
     "ModelReference",
     "ModelRegistry",
     "ModelSummary",

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from training.models import Model
-    from training.registry.registry import ModelRegistry, ModelVersion
+    from training.registry.registry import ModelRegistry
+    from training.registry.version import ModelVersion
     from training.types import Array
 
 

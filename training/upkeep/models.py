@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from training.artifacts.versions import KINDS, Versions
 from training.registry import ModelRegistry
-from training.registry.registry import note_path
+from training.registry.paths import deleted_path, note_path
 from training.upkeep.finding import Finding, followed
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ def _claims(store: ArtifactStore, name: str, versions: set[int]) -> Iterator[Fin
     for number in sorted(claims):
         path = f"{folder}/claims/{number:08d}.json"
         with followed(path, broken):
+            if store.exists(deleted_path(name, number)):
+                continue
             owner = store.document(path)
             note = note_path(name, owner)
             if number not in versions:
