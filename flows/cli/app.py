@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flows.cli.models import models
 from flows.cli.options import (
     DEFAULT_STORAGE,
     AsJson,
@@ -31,7 +32,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-models = typer.Typer(name="models", help="The registry.", no_args_is_help=True)
 app.add_typer(models)
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.")]
@@ -178,26 +178,6 @@ def schema() -> None:
     from training.config import RunConfig
 
     typer.echo(json.dumps(RunConfig.model_json_schema(), indent=2))
-
-
-@models.command("list")
-def list_models(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None:  # noqa: FBT002 - a command-line flag
-    """Registered models and their newest versions."""
-    from flows.cli.look import print_models
-
-    print_models(storage, as_json=as_json)
-
-
-@models.command("show")
-def show_model(
-    reference: Annotated[str, typer.Argument(metavar="NAME[:VERSION | @ALIAS]")],
-    storage: Storage = DEFAULT_STORAGE,
-    as_json: AsJson = False,  # noqa: FBT002 - a command-line flag
-) -> None:
-    """One version: metrics, origin, configuration."""
-    from flows.cli.look import print_model
-
-    print_model(reference, storage, as_json=as_json)
 
 
 def main() -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 import yaml
 
+from flows.cli.table import print_table
 from training.artifacts import ArtifactStore
 from training.callbacks.logging import format_metrics
-from training.registry import ModelRegistry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,7 @@ def print_runs(storage: str, *, as_json: bool) -> None:
         )
         for item in found
     ]
-    _print_table(("RUN", "STATUS", "EPOCHS", "STARTED", "MODEL"), rows)
+    print_table(("RUN", "STATUS", "EPOCHS", "STARTED", "MODEL"), rows)
 
 
 def print_run(run_id: str, storage: str, *, as_json: bool) -> None:
@@ -75,48 +75,3 @@ def print_run(run_id: str, storage: str, *, as_json: bool) -> None:
         )
     if found["metrics"]:
         typer.echo(f"final        {format_metrics(found['metrics'])}")
-
-
-def print_models(storage: str, *, as_json: bool) -> None:
-    """One line a model."""
-    registry = ModelRegistry(ArtifactStore(storage))
-    newest = [registry.get(name) for name in registry.names()]
-    if as_json:
-        found = [{**version.to_json(), "metrics": version.metrics} for version in newest]
-        typer.echo(json.dumps(found))
-        return
-    if not newest:
-        typer.echo(f"no models in {storage}")
-        return
-    rows = [
-        (
-            version.name,
-            str(version.version),
-            version.run_id,
-            format_metrics(_held_out(version.metrics)),
-        )
-        for version in newest
-    ]
-    _print_table(("MODEL", "VERSION", "RUN", "METRICS"), rows)
-
-
-def print_model(reference: str, storage: str, *, as_json: bool) -> None:
-    """One version."""
-    version = ModelRegistry(ArtifactStore(storage)).get(reference)
-    found = {**version.to_json(), "uri": f"{storage}/{version.uri}", **version.card}
-    if as_json:
-        typer.echo(json.dumps(found))
-        return
-    typer.echo(yaml.safe_dump(found, sort_keys=False, allow_unicode=True).rstrip())
-
-
-def _held_out(metrics: dict[str, float]) -> dict[str, float]:
-    kept = {name: value for name, value in metrics.items() if name.startswith("test_")}
-    return dict(list((kept or metrics).items())[:4])
-
-
-def _print_table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
-    for row in [head, *rows]:
-        cells = (f"{cell!s:<{width}}" for cell, width in zip(row, widths, strict=True))
-        typer.echo("  ".join(cells).rstrip())
