@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 import yaml
@@ -13,7 +13,6 @@ from training.artifacts import ArtifactStore
 from training.callbacks.logging import format_metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
 
     from training.config import RunConfig
 
