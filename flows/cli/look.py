@@ -13,7 +13,6 @@ from training.artifacts import ArtifactStore
 from training.callbacks.logging import format_metrics
 
 if TYPE_CHECKING:
-
     from training.config import RunConfig
 
 

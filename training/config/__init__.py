@@ -15,6 +15,8 @@ from training.config.model import (
     MlpConfig,
     ModelConfig,
 )
+from training.config.promotion import PromotionConfig
+from training.config.retraining import RetrainingConfig
 from training.config.root import BacktestConfig, EvaluationConfig, ExecutionConfig, RunConfig
 from training.config.rules import (
     KeepAll,
@@ -60,6 +62,8 @@ __all__ = [
     "LogisticConfig",
     "MlpConfig",
     "ModelConfig",
+    "PromotionConfig",
+    "RetrainingConfig",
     "RunConfig",
     "SaveAnyOf",
     "SaveCustomSteps",

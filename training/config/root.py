@@ -10,6 +10,8 @@ from training.config.base import NOT_IDENTITY, Count, NotNegative, Positive, Pos
 from training.config.callbacks import CallbackConfig, CheckpointsConfig, LoggingCallbackConfig
 from training.config.data import DataConfig
 from training.config.model import MlpConfig, ModelConfig
+from training.config.promotion import PromotionConfig
+from training.config.retraining import RetrainingConfig
 from training.config.training import TrainingConfig
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -80,6 +82,10 @@ class RunConfig(Section):
     """When a checkpoint is saved and which are kept."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """What is measured after training."""
+    retraining: RetrainingConfig = RetrainingConfig()
+    """What `retrain update` does besides training."""
+    promotion: PromotionConfig = PromotionConfig()
+    """When a new version may take the champion's place."""
     execution: ExecutionConfig = ExecutionConfig()
     """How the work is carried out."""
 
@@ -95,7 +101,7 @@ class RunConfig(Section):
             for callback in self.callbacks
             if not isinstance(callback, LoggingCallbackConfig)
         ]
-        for section in ("checkpoints", "execution"):
+        for section in ("checkpoints", "execution", "retraining", "promotion"):
             whole.pop(section)
         return whole
 

@@ -1,0 +1,227 @@
+"""Challenger and champion on the same held-out rows, each behind its own features and scaling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from training.data.targets import horizon
+from training.errors import ConfigError, DataError
+from training.evaluation import evaluate, positions_of
+from training.market import backtest
+
+if TYPE_CHECKING:
+    from training.config import EvaluationConfig, RunConfig
+    from training.data import Dataset, Part, Table
+    from training.models import Model
+    from training.registry.load import RegisteredModel
+    from training.types import Array, TaskKind
+
+BATCH_SIZE = 1024
+_LEAST_PROBABILITY = 1e-15
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """One model on the held-out rows.
+
+    Attributes:
+        reference: `NAME:VERSION`.
+        metrics: `test_loss`, `test_backtest_sharpe`, …; only what is measured and finite.
+        losses: of each row, float64, shape (rows,); None: the model says no loss of a single row.
+        returns: of each bar, after costs, float64, shape (rows,); None: no backtest.
+    """
+
+    reference: str
+    metrics: dict[str, float]
+    losses: Array | None = None
+    returns: Array | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contest:
+    """What a gate looks at.
+
+    Attributes:
+        challenger: the new version.
+        champion: the one that it may replace; None: there is none.
+        baselines: `majority_accuracy`, `last_value_loss`, `buy_and_hold_sharpe`, …: of what learns
+            nothing, on the same rows.
+        about: how many rows, the first and the last of them, in plain values.
+        notes: what a person should know of the comparison.
+    """
+
+    challenger: Candidate
+    champion: Candidate | None
+    baselines: dict[str, float] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def contest(
+    challenger: RegisteredModel,
+    champion: RegisteredModel | None,
+    dataset: Dataset,
+    table: Table,
+    config: RunConfig,
+) -> Contest:
+    """Measure both on the test part, the newest rows, which neither was trained on.
+
+    Args:
+        challenger: trained on `dataset`.
+        champion: in production.
+        dataset: the challenger's.
+        table: the rows that it was made of.
+        config: the challenger's.
+
+    Raises:
+        ConfigError: the champion says something else than the challenger, or no part is held out.
+        DataError: the champion's features cannot be made of these rows.
+    """
+    part = dataset.test
+    if len(part.x) == 0:
+        raise ConfigError(
+            "data.split.test = 0 holds no rows out, and a challenger is measured on rows that it "
+            "was not trained on; set data.split.test: 0.15"
+        )
+    own = measure(challenger, part, dataset, config.evaluation)
+    other, notes, ahead = None, [], horizon(config.data.target)
+    if champion is not None:
+        _require_same_task(champion, dataset)
+        x = inputs_of(champion, table, part, ahead)
+        other = measure(champion, replace(part, x=x), dataset, config.evaluation)
+        notes = _seen_before(champion, part)
+    return Contest(own, other, _baselines(dataset, own, ahead), _about(part), tuple(notes))
+
+
+def measure(
+    model: RegisteredModel, part: Part, dataset: Dataset, config: EvaluationConfig
+) -> Candidate:
+    """One model on a part whose inputs are its own."""
+    nothing = part.rows(slice(0, 0))
+    metrics = evaluate(model.model, replace(dataset, validation=nothing, test=part), config)
+    predictions = predict(model.model, part.x)
+    returns = None
+    if config.backtest is not None and part.forward_returns is not None:
+        positions = positions_of(predictions.reshape(len(part.x)), dataset.task, config.backtest)
+        returns = backtest(positions, part.forward_returns, cost_bps=config.backtest.cost_bps)
+    return Candidate(
+        reference=str(model.version),
+        metrics=metrics,
+        losses=losses_of(predictions, part.y, dataset.task),
+        returns=None if returns is None else np.nan_to_num(returns.returns),
+    )
+
+
+def predict(model: Model, x: Array) -> Array:
+    """Predictions for all rows, batch by batch."""
+    pieces = [model.predict(x[at : at + BATCH_SIZE]) for at in range(0, len(x), BATCH_SIZE)]
+    return np.concatenate(pieces)
+
+
+def losses_of(predictions: Array, y: Array, task: TaskKind) -> Array:
+    """The loss of each row, float64, shape (rows,).
+
+    Cross-entropy of the probabilities for classes, squared error for values.
+    """
+    said = predictions.astype("float64")
+    if task == "regression":
+        errors = np.square(said.reshape(len(y), -1) - y.reshape(len(y), -1))
+        found: Array = errors.mean(axis=1)
+        return found
+    if task == "binary":
+        said = said.reshape(len(y))
+        right = np.where(y > 0, said, 1.0 - said)
+    else:
+        right = said[np.arange(len(y)), y.astype("int64")]
+    cross_entropy: Array = -np.log(np.maximum(right, _LEAST_PROBABILITY))
+    return cross_entropy
+
+
+def inputs_of(model: RegisteredModel, table: Table, part: Part, ahead: int) -> Array:
+    """A model's own inputs for the rows of a part of another one's data set.
+
+    Args:
+        model: whose features are made.
+        table: the whole table, so that features can look back.
+        part: its rows are found by their times; without times, they are the last ones.
+        ahead: rows after the part that labels look at.
+
+    Raises:
+        DataError: columns are missing, or the features look back further than the table begins.
+    """
+    pipeline, frame = model.pipeline, table.frame
+    missing = [name for name in pipeline.columns if name not in frame.columns]
+    if missing:
+        raise DataError(
+            f"{model.version} is made of column {missing[0]!r}, which the table has not; give the "
+            "new model another name, so that it has no champion, or bring the column back"
+        )
+    values = pipeline.scale(pipeline.compute(frame))
+    if table.time is None or part.times is None:
+        stop = len(frame) - ahead
+        rows = np.arange(stop - len(part.x), stop)
+    else:
+        times = frame[table.time].dt.tz_localize(None).to_numpy(dtype="datetime64[ns]")
+        rows = np.searchsorted(times, part.times)
+    x = np.ascontiguousarray(values[rows])
+    if not np.isfinite(x).all():
+        raise DataError(
+            f"the features of {model.version} are not known for all rows of the held-out part: "
+            f"they look back {pipeline.warm_up} rows; take a longer window"
+        )
+    return x
+
+
+def _require_same_task(champion: RegisteredModel, dataset: Dataset) -> None:
+    spec = champion.version.card["spec"]
+    theirs, ours = (spec["task"], spec["outputs"]), (dataset.task, dataset.outputs)
+    if theirs != ours:
+        raise ConfigError(
+            f"{champion.version} is of task {theirs[0]} with {theirs[1]} output(s), and the new "
+            f"model of {ours[0]} with {ours[1]}: they cannot be compared; give it another name"
+        )
+
+
+def _seen_before(champion: RegisteredModel, part: Part) -> list[str]:
+    """Whether the champion was trained on rows that it is now measured on."""
+    until = champion.version.card.get("trained_until")
+    if until is None or part.times is None:
+        return []
+    seen = int((part.times <= np.datetime64(until)).sum())
+    if not seen:
+        return []
+    return [f"the champion was trained on {seen} of the {len(part.x)} held-out rows"]
+
+
+def _baselines(dataset: Dataset, own: Candidate, ahead: int) -> dict[str, float]:
+    part = dataset.test
+    found = {
+        name.removeprefix("test_"): value
+        for name, value in own.metrics.items()
+        if name.startswith("test_buy_and_hold_")
+    }
+    if dataset.task == "regression":
+        y, known_after = part.y.astype("float64"), max(ahead, 1)
+        if y.ndim == 1 and len(y) > known_after:
+            errors = y[known_after:] - y[:-known_after]
+            found["last_value_loss"] = float(np.square(errors).mean())
+        return found
+    values, counts = np.unique(dataset.train.y, return_counts=True)
+    most = values[int(np.argmax(counts))]
+    return found | {"majority_accuracy": float((part.y == most).mean())}
+
+
+def _about(part: Part) -> dict[str, Any]:
+    about: dict[str, Any] = {"rows": len(part.x)}
+    if part.times is not None:
+        first, last = (str(at).removesuffix("T00:00:00") for at in _seconds(part.times))
+        about |= {"first": first, "last": last}
+    return about
+
+
+def _seconds(times: Array) -> tuple[Any, Any]:
+    ends = times[[0, -1]].astype("datetime64[s]")
+    return ends[0], ends[1]
