@@ -191,10 +191,10 @@ class TrainingEngine:
         step, add = session.model.train_on_batch, state.sums.add
         batches = epoch_batches(
             session.data.train,
-            batch_size=config.batch_size,
+            batch_size=session.batch_size,
             seed=config.seed,
             epoch=state.epoch,
-            shuffle=config.shuffle,
+            shuffle=session.shuffle,
             drop_last=config.drop_last,
             start=state.batch,
         )

@@ -109,11 +109,23 @@ def test_configurations_are_valid(path: Path) -> None:
     assert load_config(path).name
 
 
-@pytest.mark.parametrize("name", ["quickstart", "linear", "logistic", "mlp", "custom"])
+@pytest.mark.parametrize(
+    ("name", "needs"),
+    [
+        ("quickstart", "numpy"),
+        ("linear", "numpy"),
+        ("logistic", "numpy"),
+        ("mlp", "numpy"),
+        ("custom", "numpy"),
+        ("sklearn", "sklearn"),
+        ("forest", "sklearn"),
+    ],
+)
 def test_configurations_of_the_sample_train(
-    name: str, server: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, needs: str, server: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each for two epochs, from the data to the registry."""
+    pytest.importorskip(needs, reason=f"{needs} is an extra")
     override = "training.epochs=2"
     _retrain(monkeypatch, "retrain", "run", f"configs/{name}.yaml", "--set", override)
 

@@ -12,6 +12,7 @@ from training.config.callbacks import (
     LoggingCallbackConfig,
 )
 from training.config.data import DataConfig
+from training.config.estimators import SklearnConfig, SklearnPart
 from training.config.model import (
     CustomModelConfig,
     LinearConfig,
@@ -44,5 +45,7 @@ __all__ = [
     "ModelConfig",
     "RunConfig",
     "SgdConfig",
+    "SklearnConfig",
+    "SklearnPart",
     "TrainingConfig",
 ]

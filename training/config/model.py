@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, Tag
 
 from training.config.base import Positive, Section
 from training.config.choice import CUSTOM, by_type
+from training.config.estimators import SklearnConfig
 
 
 class LinearConfig(Section):
@@ -45,6 +46,7 @@ ModelConfig = Annotated[
     Annotated[LinearConfig, Tag("linear")]
     | Annotated[LogisticConfig, Tag("logistic")]
     | Annotated[MlpConfig, Tag("mlp")]
+    | Annotated[SklearnConfig, Tag("sklearn")]
     | Annotated[CustomModelConfig, Tag(CUSTOM)],
-    by_type("model", ("linear", "logistic", "mlp"), custom=True, default="mlp"),
+    by_type("model", ("linear", "logistic", "mlp", "sklearn"), custom=True, default="mlp"),
 ]

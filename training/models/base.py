@@ -1,4 +1,12 @@
-"""The protocol that everything trainable follows."""
+"""The protocol that everything trainable follows.
+
+What a model may have besides, and is asked for by name:
+
+`learns_whole_epochs`
+    True: a batch is the whole training part, in its own order.
+`learning_rate`
+    The rate of the next step, for the history.
+"""
 
 from __future__ import annotations
 

@@ -77,6 +77,26 @@ def check_weight(weight: object, rows: int, dtype: np.dtype[Any]) -> None:
         )
 
 
+def check_classes(y: Array, classes: int) -> None:
+    """Accept whole numbers from 0 to `classes` - 1.
+
+    Raises:
+        DataError: there are others.
+    """
+    if not np.isin(y, np.arange(classes)).all():
+        raise DataError(foreign_labels(y, classes))
+
+
+def foreign_labels(y: Array, classes: int) -> str:
+    """What is said of targets that are no class."""
+    foreign = y[~np.isin(y, np.arange(classes))]
+    shown = ", ".join(str(label) for label in foreign[:3].tolist())
+    return (
+        f"{len(foreign)} of {len(y)} targets are no class: {shown}; expected whole numbers from 0 "
+        f"to {classes - 1}: number the classes so, or make the task a regression"
+    )
+
+
 def check_state(part: str, given: object, expected: Mapping[str, Array]) -> dict[str, Array]:
     """The arrays of a part of a state, when they fit.
 

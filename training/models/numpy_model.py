@@ -29,7 +29,12 @@ _CHUNK_ROWS = 1024
 _MAX_WORKSPACES = 8
 
 
-def build(config: object, spec: ModelSpec, training: TrainingConfig) -> NumpyModel:
+def build(
+    config: object,
+    spec: ModelSpec,
+    training: TrainingConfig,
+    trusted: object = None,  # noqa: ARG001 - every builder is called alike
+) -> NumpyModel:
     """The model of a `linear`, `logistic` or `mlp` section.
 
     Raises:

@@ -65,6 +65,10 @@ class Session:
     Attributes:
         at: digest of the weights that the memory holds, when it holds exactly a staged or
             committed state; None while an epoch is running and after a failure.
+        batch_size: rows a batch, as the configuration says; all of them for a model that
+            learns from a whole epoch at once.
+        shuffle: whether their order changes from epoch to epoch.
+        batches: batches an epoch.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of a training, put together in one place
@@ -103,7 +107,10 @@ class Session:
         self._ahead: Ahead | None = None
         self._committed = (-1, 0)
         self._told: BaseException | None = None
-        self.batches = spec.batches_per_epoch
+        whole = getattr(model, "learns_whole_epochs", False)
+        self.batch_size = max(1, len(data.train.x)) if whole else config.batch_size
+        self.shuffle = config.shuffle and not whole
+        self.batches = 1 if whole else spec.batches_per_epoch
         self.monitor = Monitor("val_loss" if len(data.validation.x) else "loss")
 
     @property
