@@ -190,7 +190,7 @@ class TrainingEngine:
         begin, end = session.callbacks.on_batch_begin, session.callbacks.on_batch_end
         step, add = session.model.train_on_batch, state.sums.add
         batches = epoch_batches(
-            session.data.train,
+            session.rows,
             batch_size=session.batch_size,
             seed=config.seed,
             epoch=state.epoch,
@@ -257,6 +257,7 @@ class TrainingEngine:
     ) -> CheckpointRef:
         state, control = session.state, session.control
         state.epoch, state.batch, state.sums = state.epoch + 1, 0, MetricSums()
+        session.end_model_epoch(metrics)
         fire(session.callbacks.on_epoch_end, _epoch_record(session, metrics, started, done=0))
         state.note_best(session.monitor, metrics)
         state.stop_reason = state.stop_reason or control.stop_reason

@@ -20,6 +20,7 @@ from training.config.model import (
     MlpConfig,
     ModelConfig,
 )
+from training.config.networks import LossConfig, TorchConfig
 from training.config.root import BacktestConfig, EvaluationConfig, ExecutionConfig, RunConfig
 from training.config.training import AdamConfig, SgdConfig, TrainingConfig
 
@@ -41,11 +42,13 @@ __all__ = [
     "LinearConfig",
     "LoggingCallbackConfig",
     "LogisticConfig",
+    "LossConfig",
     "MlpConfig",
     "ModelConfig",
     "RunConfig",
     "SgdConfig",
     "SklearnConfig",
     "SklearnPart",
+    "TorchConfig",
     "TrainingConfig",
 ]

@@ -6,6 +6,11 @@ What a model may have besides, and is asked for by name:
     True: a batch is the whole training part, in its own order.
 `learning_rate`
     The rate of the next step, for the history.
+`end_epoch(metrics)`
+    Called once an epoch, after its last batch and its validation.
+`rows_on_device(x, y)`
+    Called with the training part: gives a function from a slice or indices to a `Batch` in
+    whatever form its own `train_on_batch` likes best, or None.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ _BUILDERS: Final = {
     "logistic": "training.models.numpy_model:build",
     "mlp": "training.models.numpy_model:build",
     "sklearn": "training.models.scikit:build",
+    "torch": "training.models.pytorch:build",
 }
 _EXTRAS: Final = {"sklearn": "sklearn", "torch": "torch"}
 

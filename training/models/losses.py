@@ -159,19 +159,10 @@ class _Shares:
         self._weighted: Array = np.empty(len(z), z.dtype)
 
     def of(self, weight: Array | None) -> Array:
-        """Shares with the sum 1, shape (rows,).
-
-        Raises:
-            DataError: the weights have no positive sum.
-        """
+        """Shares with the sum 1, shape (rows,); weights have been checked to have one above 0."""
         if weight is None:
             return self._even
         total = float(weight.dot(self._ones))
-        if not total > 0:
-            raise DataError(
-                f"the weights of this batch of {len(weight)} rows sum to {total}; expected a sum "
-                "above 0: leave out rows that should not count, or weight by None"
-            )
         return np.divide(weight, total, self._weighted)
 
     def accuracy(self, correct: Array, weight: Array | None) -> float:

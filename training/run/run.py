@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from training.artifacts import ArtifactStore
 from training.callbacks import CallbackList, build_callbacks
 from training.checkpoints import CheckpointManager, History, environment
+from training.config.model import window_of
 from training.data import DataManager, count_batches
 from training.errors import InterruptedRunError
 from training.evaluation import check_evaluation
@@ -108,7 +109,7 @@ class TrainingRun:
         """
         if hasattr(self, "data"):
             return dict(self.data.description)
-        self.data = self._manager.get_data()
+        self.data = self._manager.get_data(window=window_of(self.config.model))
         identity = self.config.identity() | {"callbacks": self._callbacks.identity()}
         self.identity = Identity(identity, self.data.fingerprint, self._slot, self.parent)
         self.run_id = self.identity.run_id(self.config.name)
@@ -286,6 +287,7 @@ class TrainingRun:
             seed=training.seed,
             epochs=training.epochs,
             batches_per_epoch=self.batches,
+            window=window_of(self.config.model),
         )
 
     def _resumed_from(self) -> dict[str, int] | None:

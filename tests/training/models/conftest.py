@@ -23,13 +23,13 @@ def _targets(spec: ModelSpec, rows: int, random: np.random.Generator) -> Array:
     return random.integers(0, max(2, spec.outputs), rows).astype(np.float64)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_batch() -> MakeBatch:
     """`make_batch(spec, rows=8, seed=0, weighted=False)`: rows that the spec's model takes."""
 
     def make(spec: ModelSpec, rows: int = 8, seed: int = 0, *, weighted: bool = False) -> Batch:
         random = np.random.default_rng(seed)
-        x = random.normal(size=(rows, spec.inputs)).astype(spec.dtype)
+        x = random.normal(size=(rows, *spec.row_shape)).astype(spec.dtype)
         y = _targets(spec, rows, random).astype(spec.dtype)
         weight = random.uniform(0.1, 2.0, rows).astype(spec.dtype) if weighted else None
         return Batch(x, y, weight)
