@@ -119,6 +119,9 @@ def test_configurations_are_valid(path: Path) -> None:
         ("custom", "numpy"),
         ("sklearn", "sklearn"),
         ("forest", "sklearn"),
+        ("torch", "torch"),
+        ("lstm", "torch"),
+        ("transformer", "torch"),
     ],
 )
 def test_configurations_of_the_sample_train(

@@ -22,6 +22,7 @@ from training.config.networks import (
 )
 from training.errors import ConfigError, did_you_mean
 from training.imports import import_class
+from training.models.pytorch.tensors import to_tree
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -101,6 +102,7 @@ def _custom(config: CustomNetwork, spec: ModelSpec, trusted: Collection[str] | N
     network = make(config.type, "model.network", trusted, **keys)
     if not isinstance(network, nn.Module):
         raise ConfigError(f"model.network.type = {config.type!r} is no torch.nn.Module; derive it")
+    to_tree(network.state_dict(), "weights")  # what cannot be stored is said before training
     return network
 
 

@@ -13,7 +13,7 @@ from training.config.training import (
     PlateauSchedule,
     SgdConfig,
 )
-from training.errors import MetricError, did_you_mean
+from training.errors import ConfigError, MetricError, did_you_mean
 from training.metrics import Monitor
 from training.models.pytorch.networks import make
 from training.models.pytorch.tensors import from_tree, to_tree
@@ -143,9 +143,12 @@ class Plateau:
         """Watch a metric.
 
         Raises:
-            MetricError: its name does not say whether lower is better.
+            ConfigError: its name does not say whether lower is better.
         """
-        self._monitor = Monitor(config.monitor, config.mode)
+        try:
+            self._monitor = Monitor(config.monitor, config.mode)
+        except MetricError as error:
+            raise ConfigError(f"training.schedule.monitor: {error}") from error
         self._inner = torch.optim.lr_scheduler.ReduceLROnPlateau(
             optimizer,
             "min" if self._monitor.lower_is_better else "max",
