@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from training.callbacks import CallbackBase
     from training.config import RunConfig
     from training.data import Dataset
+    from training.models import Model
     from training.run.start import Resume
 
 logger = logging.getLogger("training.run")
@@ -127,7 +128,7 @@ class TrainingRun:
         """
         check_evaluation(self.config.data, self.config.evaluation)
         self.load_data()
-        ModelFactory(self._trusted).get_model(self.config.model, self._spec, self.config.training)
+        self._new_model()
 
     def about(self) -> dict[str, Any]:
         """What this run is, in plain values: stored with it and with all that it makes."""
@@ -260,7 +261,7 @@ class TrainingRun:
             config=config.training,
             data=data,
             spec=spec,
-            model=ModelFactory(self._trusted).get_model(config.model, spec, config.training),
+            model=self._new_model(),
             callbacks=self._callbacks,
             checkpoints=self.checkpoints,
             history=History(self.store, f"{self.record.folder}/history"),
@@ -270,11 +271,13 @@ class TrainingRun:
 
     @property
     def batches(self) -> int:
-        """Batches an epoch has."""
-        training = self.config.training
-        return count_batches(
-            len(self.data.train.x), training.batch_size, drop_last=training.drop_last
-        )
+        """Batches an epoch has: one for a model that learns from all rows at once."""
+        whole = getattr(self._new_model(), "learns_whole_epochs", False)
+        return 1 if whole else self._spec.batches_per_epoch
+
+    def _new_model(self) -> Model:
+        config = self.config
+        return ModelFactory(self._trusted).get_model(config.model, self._spec, config.training)
 
     @property
     def _spec(self) -> ModelSpec:
@@ -286,7 +289,9 @@ class TrainingRun:
             dtype=self.config.data.dtype,
             seed=training.seed,
             epochs=training.epochs,
-            batches_per_epoch=self.batches,
+            batches_per_epoch=count_batches(
+                len(self.data.train.x), training.batch_size, drop_last=training.drop_last
+            ),
             window=window_of(self.config.model),
         )
 
