@@ -11,7 +11,8 @@ from training.config.load import parse_config
 from training.data import DataManager, epoch_batches
 from training.errors import IntegrityError, InterruptedRunError
 from training.metrics import MetricSums
-from training.run import TrainingRun
+from training.models.launch import helped_result, is_helper, release_helpers
+from training.run import TrainingResult, TrainingRun
 
 if TYPE_CHECKING:
     import os
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
         TrainingConfig,
     )
     from training.registry import ModelRegistry
-    from training.run import Session, TrainingResult
+    from training.run import Session
     from training.state import CheckpointRef
 
 EVALUATION_BATCH = 1024
@@ -111,6 +112,8 @@ class TrainingEngine:
             parent=resume_from,
             trusted=self.trusted,
         )
+        if is_helper():
+            return TrainingResult(**helped_result(self.trusted))
         return self.finish(run)
 
     def finish(self, run: TrainingRun) -> TrainingResult:
@@ -119,9 +122,14 @@ class TrainingEngine:
         Raises:
             RetrainError: as `train`.
         """
-        run.load_data()
-        with run.held() as start:
-            return run.completed() if start.is_complete else self._train(run)
+        result: TrainingResult | None = None
+        try:
+            run.load_data()
+            with run.held() as start:
+                result = run.completed() if start.is_complete else self._train(run)
+        finally:
+            release_helpers(result.to_json() if result else None)
+        return result
 
     def _train(self, run: TrainingRun) -> TrainingResult:
         session = run.create_model()

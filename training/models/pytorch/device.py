@@ -18,6 +18,8 @@ def choose_device(name: str) -> torch.device:
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if name == "auto":
         name = "cuda" if cuda else "mps" if mps else "cpu"
+    if name == "cuda" and "LOCAL_RANK" in os.environ:  # one GPU for each process of a launcher
+        name = f"cuda:{os.environ['LOCAL_RANK']}"
     device = torch.device(name)
     there = {"cpu": True, "cuda": cuda, "mps": mps}[device.type]
     if there and device.type == "cuda":

@@ -48,22 +48,38 @@ class Feed:
         x, y, weight = batch
         if type(x) is torch.Tensor:
             return x, y, weight
-        first = self.inputs(x)
-        rows = len(first)
+        x, y, weight = self.checked(batch)
+        return self._moved(x), self._moved(y), None if weight is None else self._moved(weight)
+
+    def checked(self, batch: Batch) -> Batch:
+        """A batch of arrays as the network takes them.
+
+        Raises:
+            DataError: arrays of another shape or dtype, or targets that are no class.
+        """
+        x, y, weight = batch
+        self._check_inputs(x)
+        rows = len(x)
         if rows == 0:
             raise DataError("a batch without rows; expected at least one")
-        if type(y) is not np.ndarray or y.shape != (rows, *self._target_row):
+        if (
+            type(y) is not np.ndarray
+            or y.shape != (rows, *self._target_row)
+            or y.dtype != self._target
+        ):
             y = fit_targets(y, rows, self._spec)
-        if y.dtype != self._target:
-            y = fit_targets(y, rows, self._spec)
-            self._check_classes(y)
-            y = y.astype(self._target)
-        elif self._classes:
-            self._check_classes(y)
-        if weight is None:
-            return first, self._moved(y), None
-        check_weight(weight, rows, self._dtype)
-        return first, self._moved(y), self._moved(weight)
+        self._check_classes(y)
+        if weight is not None:
+            check_weight(weight, rows, self._dtype)
+        return Batch(x, y.astype(self._target, copy=False), weight)
+
+    def empty(self, rows: int, weighted: bool) -> Batch:  # noqa: FBT001 - as it is sent
+        """Room for a checked batch of so many rows."""
+        return Batch(
+            np.empty((rows, *self._row), self._dtype),
+            np.empty((rows, *self._target_row), self._target),
+            np.empty(rows, self._dtype) if weighted else None,
+        )
 
     def inputs(self, x: Array) -> torch.Tensor:
         """Inputs on the device.
@@ -71,8 +87,7 @@ class Feed:
         Raises:
             DataError: of another shape or dtype.
         """
-        if type(x) is not np.ndarray or x.shape[1:] != self._row or x.dtype != self._dtype:
-            check_inputs(x, self._spec.inputs, self._dtype, self._spec.window)
+        self._check_inputs(x)
         return self._moved(x)
 
     def picker(self, x: Array, y: Array) -> Callable[[Array | slice], Batch] | None:
@@ -86,6 +101,10 @@ class Feed:
         if self._keep and self._fits(x, y):
             return Resident(x, y, self._device)
         return Picked(x, y, self._moved)
+
+    def _check_inputs(self, x: Array) -> None:
+        if type(x) is not np.ndarray or x.shape[1:] != self._row or x.dtype != self._dtype:
+            check_inputs(x, self._spec.inputs, self._dtype, self._spec.window)
 
     def _check_classes(self, y: Array) -> None:
         """Whole numbers from 0: a quick look first, and the names of the others if need be."""

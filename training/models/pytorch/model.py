@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training.errors import ConfigError
 from training.models.checks import check_outputs
+from training.models.launch import is_launched
 from training.models.pytorch.device import choose_device, reproduce
 from training.models.pytorch.feed import Feed
 from training.models.pytorch.losses import Loss
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
     from training.config.networks import TorchConfig
     from training.config.training import TrainingConfig
+    from training.models.base import Model
+    from training.models.pytorch.group import Group
     from training.types import Array, Batch, Metrics, ModelSpec
 
 _CHUNK_ROWS = 1024
@@ -36,8 +40,8 @@ def build(
     spec: ModelSpec,
     training: TrainingConfig,
     trusted: Collection[str] | None = None,
-) -> TorchModel:
-    """The model of a `torch` section.
+) -> Model:
+    """The model of a `torch` section; side by side with other processes, if there are any.
 
     Raises:
         ConfigError: a class that is not there, is not trusted or refuses its arguments, a device
@@ -46,6 +50,10 @@ def build(
     check_outputs(spec)
     model = TorchModel(config, spec, training, trusted)
     model.state_dict()  # what cannot be stored is said before training
+    if is_launched():
+        from training.models.pytorch.side_by_side import SideBySide
+
+        return SideBySide(model, (config, spec, training))
     return model
 
 
@@ -54,6 +62,8 @@ class TorchModel:
 
     Attributes:
         network: the module itself.
+        feed: checks arrays and hands them to the device.
+        randomness: where its random numbers come from.
         averaged: the moving average of its weights, which predicts; None without.
     """
 
@@ -73,8 +83,8 @@ class TorchModel:
             reproduce()
         self._spec = spec
         self._device = device = choose_device(config.device)
-        self._randomness = Randomness(spec.seed, device)
-        with self._randomness:
+        self.randomness = Randomness(spec.seed, device)
+        with self.randomness:
             network = make_network(config.network, spec, trusted)
         self.network = network.to(device=device, dtype=getattr(torch, spec.dtype))
         self.averaged = _average(self.network, config.ema_decay)
@@ -82,10 +92,11 @@ class TorchModel:
         schedule = make_schedule(training, spec, optimizer, trusted, config.accumulate)
         self._stepper = Stepper(config, spec, training, optimizer, schedule, self.network, device)
         self._loss = Loss(config.loss, spec.task, trusted)
-        self._feed = Feed(spec, device, resident=config.resident)
-        self._call = torch.compile(self.network) if config.compile else self.network
+        self.feed = Feed(spec, device, resident=config.resident)
+        self._alone = torch.compile(self.network) if config.compile else self.network
+        self._call = self._alone
         self._mixed = _mixed(config.precision, device)
-        self._memory = Memory(self.network, self.averaged, self._stepper, self._randomness)
+        self._memory = Memory(self.network, self.averaged, self._stepper, self.randomness)
 
     @property
     def learning_rate(self) -> float:
@@ -103,18 +114,32 @@ class TorchModel:
             DataError: arrays of another shape or dtype, or targets that are no class.
             ConfigError: the network gives something of another shape than the targets.
         """
-        x, y, weight = self._feed.tensors(batch)
-        if not self.network.training:
-            self.network.train()
-        with self._randomness:
-            if self._mixed is None:
-                z, loss = self._forward(x, y, weight)
-            else:
-                with self._mixed():
-                    z, loss = self._forward(x, y, weight)
-            if self._stepper.take(loss) and self.averaged is not None:
-                self.averaged.update_parameters(self.network)
+        x, y, weight = self.feed.tensors(batch)
+        z, loss = self._step(x, y, weight, 1.0)
         return measure(z, loss, y, weight, self._spec.task)
+
+    def share_gradients(self) -> None:
+        """From the next step on, gradients are averaged over all processes."""
+        self._call = DistributedDataParallel(self._alone)
+
+    def stop_sharing(self) -> None:
+        """From the next step on, this process is alone."""
+        self._call = self._alone
+
+    def train_together(self, batch: Batch, share: float, group: Group) -> Metrics:
+        """Take one step with other processes, each of which has other rows of the batch.
+
+        Args:
+            batch: this process's rows.
+            share: of the whole batch's weight that they have.
+            group: all processes.
+        """
+        x, y, weight = self.feed.tensors(batch)
+        z, loss = self._step(x, y, weight, share * group.size)
+        metrics = measure(z, loss, y, weight, self._spec.task)
+        names = sorted(metrics)
+        own = torch.tensor([metrics[name] for name in names], dtype=torch.float64)
+        return dict(zip(names, group.sum(share * own).tolist(), strict=True))
 
     def end_epoch(self, metrics: Metrics) -> None:
         """Tell the schedule what an epoch ended with."""
@@ -126,7 +151,7 @@ class TorchModel:
         Raises:
             DataError: as in `train_on_batch`.
         """
-        x, y, weight = self._feed.tensors(batch)
+        x, y, weight = self.feed.tensors(batch)
         with torch.inference_mode():
             z = self._outputs(self._evaluated(), x)
             return measure(z, self._loss(z, y, weight), y, weight, self._spec.task)
@@ -142,7 +167,7 @@ class TorchModel:
         predictions: Array = np.empty(shape, spec.numpy_dtype)
         with torch.inference_mode():
             for start in range(0, max(1, len(x)), _CHUNK_ROWS):
-                chunk = self._feed.inputs(x[start : start + _CHUNK_ROWS])
+                chunk = self.feed.inputs(x[start : start + _CHUNK_ROWS])
                 if len(chunk):
                     z = _chances(self._outputs(network, chunk), spec)
                     predictions[start : start + _CHUNK_ROWS] = z.cpu().numpy()
@@ -150,7 +175,7 @@ class TorchModel:
 
     def rows_on_device(self, x: Array, y: Array) -> Callable[[Array | slice], Batch] | None:
         """How the engine is to pick batches of these rows; None: as NumPy does."""
-        return self._feed.picker(x, y)
+        return self.feed.picker(x, y)
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of weights, optimizer, schedule, random state, scale and gradients.
@@ -167,6 +192,22 @@ class TorchModel:
             ConfigError: it belongs to another configuration.
         """
         self._memory.load_state_dict(state)
+
+    def _step(
+        self, x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor | None, factor: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        if not self.network.training:
+            self.network.train()
+        with self.randomness:
+            if self._mixed is None:
+                z, loss = self._forward(x, y, weight)
+            else:
+                with self._mixed():
+                    z, loss = self._forward(x, y, weight)
+            learned = loss if factor == 1 else loss * factor
+            if self._stepper.take(learned) and self.averaged is not None:
+                self.averaged.update_parameters(self.network)
+        return z, loss
 
     def _forward(
         self, x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor | None
