@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from datetime import timedelta
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,6 +88,8 @@ def _without_arrays(tree: Any, arrays: list[Array]) -> dict[str, Any]:  # noqa: 
             return {"array": len(arrays) - 1}
         if isinstance(value, dict):
             return {"dict": {key: walk(item) for key, item in value.items()}}
+        if isinstance(value, float) and not isfinite(value):  # JSON has no such number
+            return {"float": str(value)}
         return [walk(item) for item in value] if isinstance(value, list) else value
 
     plain = walk(tree)
@@ -99,5 +102,7 @@ def _with_arrays(value: Any, arrays: list[Array]) -> Any:  # noqa: ANN401 - a tr
     if isinstance(value, dict):
         if "array" in value:
             return arrays[value["array"]]
+        if "float" in value:
+            return float(value["float"])
         return {key: _with_arrays(item, arrays) for key, item in value["dict"].items()}
     return value

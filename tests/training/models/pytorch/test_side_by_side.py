@@ -49,7 +49,7 @@ except TrainingError as error:
     print(json.dumps({"status": str(error)}))
 """
 NETWORK = {"type": "mlp", "hidden": [8], "dropout": 0.25}
-TRAINING = {"epochs": 2, "batch_size": 33, "seed": 1}
+TRAINING = {"epochs": 2, "batch_size": 33, "seed": 1, "schedule": {"type": "plateau"}}
 
 
 def launch(
