@@ -16,25 +16,33 @@ from __future__ import annotations
 import argparse
 import logging
 import statistics
+import sys
 import tempfile
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import nn
 
 from training.artifacts import ArtifactStore
 from training.config import DataConfig, TorchConfig, TrainingConfig
 from training.data import DataManager, epoch_batches
 from training.engine import TrainingEngine
 from training.metrics import MetricSums
-from training.models.pytorch import TorchModel
 from training.registry import ModelRegistry
 from training.types import ModelSpec
+
+if find_spec("torch") is None:
+    print("PyTorch is an extra and not installed: nothing to measure")
+    sys.exit(0)
+
+import torch
+from torch import nn
+
+from training.models.pytorch import TorchModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

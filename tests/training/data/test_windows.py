@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from training.artifacts import ArtifactStore
 from training.config import DataConfig
-from training.data import DataManager, epoch_batches
+from training.data import DataManager, Part, epoch_batches
 from training.data.windows import as_windows
 from training.errors import DataError
 from training.registry import ModelRegistry
@@ -106,6 +107,18 @@ def test_shuffled_batches_of_windows_are_contiguous_rows_of_theirs(table: pd.Dat
     chosen = order.permutation(len(part.x))
     batches = list(epoch_batches(part, batch_size=32, seed=3, epoch=1))
     assert np.array_equal(np.concatenate([batch.x for batch in batches]), part.x[chosen])
+
+
+def test_a_batch_of_windows_costs_the_batch_and_not_the_whole_table() -> None:
+    """NumPy's `take` would copy all windows of a view first."""
+    part = Part(as_windows(np.zeros((20_000, 4)), 50)[49:], np.zeros(20_000 - 49))
+    batches = epoch_batches(part, batch_size=8, seed=0, epoch=0)
+    next(batches)
+    tracemalloc.start()
+    next(batches)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * 8 * 50 * 4 * 8
 
 
 def test_a_model_of_ones_own_trains_evaluates_and_scores_on_windows(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from training.metrics import LateMetrics
 
@@ -62,32 +63,30 @@ class BatchMetrics(LateMetrics):
 
 
 class DeviceMetrics(LateMetrics):
-    """Of one batch on a device: both numbers are in its memory, and reading one waits for it."""
+    """Of one batch on a device: the numbers are in its memory, and reading one waits for it."""
 
-    __slots__ = ("names", "vector")
+    __slots__ = ("numbers",)
 
-    def __init__(self, names: tuple[str, ...], values: torch.Tensor) -> None:
-        """Hold a vector of as many numbers as names."""
-        self.names, self.vector = names, values
+    def __init__(self, numbers: dict[str, torch.Tensor]) -> None:
+        """Hold tensors of one number each."""
+        self.numbers = numbers
 
     def __getitem__(self, name: str) -> float:
-        return float(self.vector[self.names.index(name)])
+        return float(self.numbers[name])
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
+        return iter(self.numbers)
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.numbers)
 
     @classmethod
     def read(cls, many: Sequence[LateMetrics]) -> list[dict[str, float]]:
         """All at once: the device is waited for once."""
         ours = _of_kind(cls, many)
-        rows = torch.stack([metrics.vector for metrics in ours]).tolist()
-        return [
-            dict(zip(metrics.names, row, strict=True))
-            for metrics, row in zip(ours, rows, strict=True)
-        ]
+        tensors = [tensor.double() for metrics in ours for tensor in metrics.numbers.values()]
+        values = iter(torch.stack(tensors).tolist())
+        return [{name: next(values) for name in metrics.numbers} for metrics in ours]
 
 
 def measure(
@@ -112,8 +111,7 @@ def measure(
         return metrics if z.numel() < _LARGE else dict(metrics)
     with torch.no_grad():
         second = _mean(_of_rows(z.detach().float(), y, task), weight)
-        pair = torch.stack((loss.detach().double(), second))
-    late = DeviceMetrics(("loss", SECOND[task]), pair)
+    late = DeviceMetrics({"loss": loss.detach(), SECOND[task]: second})
     return dict(late) if on_cpu else late
 
 
@@ -136,13 +134,12 @@ def _seconds(z: Array, y: Array, task: TaskKind) -> list[float]:
 def _of_rows(z: torch.Tensor, y: torch.Tensor, task: TaskKind) -> torch.Tensor:
     """Of each row: how far it is off, or whether it is right."""
     if task == "regression":
-        return (z - y).abs().reshape(len(y), -1).mean(dim=1)
-    return (z > 0) == (y > 0) if task == "binary" else z.argmax(dim=1) == y
+        return functional.l1_loss(z, y, reduction="none").reshape(len(y), -1)
+    return ((z > 0) == (y > 0) if task == "binary" else z.argmax(dim=1) == y).float()
 
 
 def _mean(rows: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
-    each = rows.double()
     if weight is None:
-        return each.mean()
-    share = weight.double()
-    return (each * share).sum() / share.sum()
+        return rows.mean()
+    each = rows if len(rows.shape) == 1 else rows.mean(dim=1)
+    return (each * weight).sum() / weight.sum()

@@ -83,7 +83,7 @@ def test_sums_of_late_metrics_do_not_depend_on_when_they_are_read() -> None:
     def total(stops: set[int]) -> dict[str, float]:
         sums = MetricSums()
         for number, vector in enumerate(vectors):
-            sums.add(DeviceMetrics(("loss", "mae"), vector), 1 + number % 3)
+            sums.add(DeviceMetrics({"loss": vector[0], "mae": vector[1]}), 1 + number % 3)
             if number in stops:
                 kept = sums.state_dict()
                 sums = MetricSums()
