@@ -26,7 +26,11 @@ _SHARE_OF_FREE_MEMORY = 0.3
 
 
 class Feed:
-    """Checks arrays and hands them to the device."""
+    """Checks arrays and hands them to the device.
+
+    Attributes:
+        is_on_cpu: whether that is the CPU.
+    """
 
     def __init__(self, spec: ModelSpec, device: torch.device, *, resident: bool = True) -> None:
         """Say what arrays are expected, and where they go."""
@@ -37,7 +41,7 @@ class Feed:
         self._target = np.dtype("int64") if spec.task == "multiclass" else self._dtype
         one = spec.outputs == 1 or spec.task == "multiclass"
         self._target_row = () if one else (spec.outputs,)
-        self._on_cpu = device.type == "cpu"
+        self.is_on_cpu = device.type == "cpu"
 
     def tensors(self, batch: Batch) -> Tensors:
         """A batch on the device; what a picker of ours gave is there already.
@@ -49,7 +53,7 @@ class Feed:
         if type(x) is torch.Tensor:
             return x, y, weight
         x, y, weight = self.checked(batch)
-        return self._moved(x), self._moved(y), None if weight is None else self._moved(weight)
+        return self.moved(x), self.moved(y), None if weight is None else self.moved(weight)
 
     def checked(self, batch: Batch) -> Batch:
         """A batch of arrays as the network takes them.
@@ -88,7 +92,7 @@ class Feed:
             DataError: of another shape or dtype.
         """
         self._check_inputs(x)
-        return self._moved(x)
+        return self.moved(x)
 
     def picker(self, x: Array, y: Array) -> Callable[[Array | slice], Batch] | None:
         """How batches of these rows are picked: checked once here, and not with every batch."""
@@ -100,7 +104,7 @@ class Feed:
         y = y.astype(self._target, copy=False)
         if self._keep and self._fits(x, y):
             return Resident(x, y, self._device)
-        return Picked(x, y, self._moved)
+        return Picked(x, y, self)
 
     def _check_inputs(self, x: Array) -> None:
         if type(x) is not np.ndarray or x.shape[1:] != self._row or x.dtype != self._dtype:
@@ -125,11 +129,12 @@ class Feed:
         rows = x.size // x.shape[1] if x.ndim == 3 else x.size  # noqa: PLR2004 - windows share rows
         return bool(rows * x.itemsize + y.nbytes < _SHARE_OF_FREE_MEMORY * free)
 
-    def _moved(self, array: Array) -> torch.Tensor:
+    def moved(self, array: Array) -> torch.Tensor:
+        """An array as a tensor on the device; on the CPU in the same memory, where it can be."""
         if not array.flags.writeable or min(array.strides) < 0:
             array = array.copy()  # torch takes neither
         tensor = torch.from_numpy(array)
-        if self._on_cpu:
+        if self.is_on_cpu:
             return tensor
         if self._device.type == "cuda":
             tensor = tensor.contiguous().pin_memory()
@@ -142,18 +147,20 @@ class Picked:
     From pinned memory, so that the copy goes on while the device works on the batch before.
     """
 
-    def __init__(self, x: Array, y: Array, move: Callable[[Array], torch.Tensor]) -> None:
+    def __init__(self, x: Array, y: Array, feed: Feed) -> None:
         """Look at these rows."""
-        self._x, self._y, self._move = x, y, move
+        self._x, self._y = x, y
+        self._any = feed.moved
+        self._fresh = torch.from_numpy if feed.is_on_cpu else feed.moved
+        self._contiguous = x.flags.c_contiguous  # `take` would copy all of what is not
 
     def __call__(self, chosen: Array | slice) -> Batch:
         """A batch of tensors."""
-        move = self._move
+        x, y = self._x, self._y
         if isinstance(chosen, slice):
-            return Batch(move(self._x[chosen]), move(self._y[chosen]))
-        if self._x.flags.c_contiguous:
-            return Batch(move(self._x.take(chosen, 0)), move(self._y.take(chosen, 0)))
-        return Batch(move(self._x[chosen]), move(self._y.take(chosen, 0)))
+            return Batch(self._any(x[chosen]), self._any(y[chosen]))
+        rows = x.take(chosen, 0) if self._contiguous else np.ascontiguousarray(x[chosen])
+        return Batch(self._fresh(rows), self._fresh(y.take(chosen, 0)))
 
 
 class Resident:

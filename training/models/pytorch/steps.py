@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from training.config.training import ConstantSchedule
 from training.models.pytorch.tensors import from_tree, to_tree
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Stepper:
         self._epoch = spec.batches_per_epoch
         self._clip_norm = training.clip_norm
         self._optimizer, self._schedule = optimizer, schedule
+        self._moves = training.schedule != ConstantSchedule()
         self._parameters = list(network.parameters())
         self._batches = 0
         self._waiting = 0
@@ -56,7 +58,8 @@ class Stepper:
             loss.backward()
         elif not self._add_gradient(loss):
             return False
-        self._schedule.before_step(self.steps)
+        if self._moves:
+            self._schedule.before_step(self.steps)
         if self._scaler is not None:
             self._scaled_step(self._scaler)
         else:
@@ -64,7 +67,8 @@ class Stepper:
                 torch.nn.utils.clip_grad_norm_(self._parameters, self._clip_norm)
             self._optimizer.step()
         self.steps += 1
-        self._schedule.after_step()
+        if self._moves:
+            self._schedule.after_step()
         return True
 
     def end_epoch(self, metrics: Metrics) -> None:
