@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from training.types import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from training.types import Array, ModelSpec
 
@@ -35,3 +36,16 @@ def make_batch() -> MakeBatch:
         return Batch(x, y, weight)
 
     return make
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Threads of a small fit wait for each other longer than they work."""
+    if find_spec("sklearn") is None:
+        yield
+        return
+    import sklearn.ensemble  # noqa: F401 - loads the library whose threads are limited
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield

@@ -8,7 +8,7 @@ from copy import deepcopy
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pytest
@@ -146,8 +146,9 @@ UNLIKE: list[tuple[str, ModelConfig, ModelSpec]] = [
 
 
 def cases(kinds: list[tuple[str, ModelConfig, ModelSpec]], needs: str = "numpy") -> list[Any]:
-    """Each in both precisions; left out where the library is not installed."""
+    """Those of NumPy in both precisions, others in turns; left out without their library."""
     missing = pytest.mark.skipif(find_spec(needs) is None, reason=f"{needs} is an extra")
+    both: tuple[Literal["float32", "float64"], ...] = ("float32", "float64")
     return [
         pytest.param(
             config,
@@ -155,8 +156,8 @@ def cases(kinds: list[tuple[str, ModelConfig, ModelSpec]], needs: str = "numpy")
             id=f"{config.type}-{name}-{spec.task}{spec.outputs}-{dtype}",
             marks=missing,
         )
-        for name, config, spec in kinds
-        for dtype in ("float32", "float64")
+        for number, (name, config, spec) in enumerate(kinds)
+        for dtype in (both if needs == "numpy" else both[number % 2 : number % 2 + 1])
     ]
 
 

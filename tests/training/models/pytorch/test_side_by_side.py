@@ -10,7 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+
+from training import DataConfig, DataManager, TrainingEngine
 
 pytest.importorskip("torch", reason="PyTorch is an extra")
 
@@ -48,8 +52,18 @@ except KeyboardInterrupt:
 except TrainingError as error:
     print(json.dumps({"status": str(error)}))
 """
+DATA: dict[str, Any] = {
+    "source": {"type": "dataframe"},
+    "features": [{"type": "columns"}],
+    "target": {"type": "column", "column": "y"},
+}
 NETWORK = {"type": "mlp", "hidden": [8], "dropout": 0.25}
-TRAINING = {"epochs": 2, "batch_size": 33, "seed": 1, "schedule": {"type": "plateau"}}
+TRAINING: dict[str, Any] = {
+    "epochs": 2,
+    "batch_size": 33,
+    "seed": 1,
+    "schedule": {"type": "plateau"},
+}
 
 
 def launch(
@@ -88,11 +102,16 @@ def launch(
 def test_two_processes_take_the_steps_of_one(tmp_path: Path) -> None:
     """But for rounding, since each sums its own rows first; batches of 33 are shared unevenly."""
     model = {"network": {"type": "mlp", "hidden": [8]}}
-    (alone,) = launch(tmp_path / "alone", model, size=1)
+    data = DataConfig(**DATA)
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(300, 4)), columns=list("abcd"))
+    frame["y"] = frame["a"] - 2 * frame["b"]
+    alone = TrainingEngine(tmp_path / "alone").train(
+        {"type": "torch", "device": "cpu", **model}, DataManager(data, frame=frame), TRAINING
+    )
     both = launch(tmp_path / "both", model)
     assert both[0] == both[1]
     assert both[0]["status"] == "completed"
-    assert both[0]["metrics"] == pytest.approx(alone["metrics"], rel=1e-4)
+    assert both[0]["metrics"] == pytest.approx(alone.metrics, rel=1e-4)
 
 
 @pytest.mark.long
