@@ -84,8 +84,9 @@ class DeviceMetrics(LateMetrics):
     def read(cls, many: Sequence[LateMetrics]) -> list[dict[str, float]]:
         """All at once: the device is waited for once."""
         ours = _of_kind(cls, many)
-        tensors = [tensor.double() for metrics in ours for tensor in metrics.numbers.values()]
-        values = iter(torch.stack(tensors).tolist())
+        tensors = [tensor for metrics in ours for tensor in metrics.numbers.values()]
+        widest = torch.float32 if tensors[0].device.type == "mps" else torch.float64  # MPS has none
+        values = iter(torch.stack([tensor.to(widest) for tensor in tensors]).tolist())
         return [{name: next(values) for name in metrics.numbers} for metrics in ours]
 
 
@@ -110,7 +111,7 @@ def measure(
         metrics = BatchMetrics(loss.item(), z.detach(), y, task)
         return metrics if z.numel() < _LARGE else dict(metrics)
     with torch.no_grad():
-        second = _mean(_of_rows(z.detach().float(), y, task), weight)
+        second = _mean(_of_rows(z.detach(), y, task), weight)
     late = DeviceMetrics({"loss": loss.detach(), SECOND[task]: second})
     return dict(late) if on_cpu else late
 
@@ -134,7 +135,7 @@ def _seconds(z: Array, y: Array, task: TaskKind) -> list[float]:
 def _of_rows(z: torch.Tensor, y: torch.Tensor, task: TaskKind) -> torch.Tensor:
     """Of each row: how far it is off, or whether it is right."""
     if task == "regression":
-        return functional.l1_loss(z, y, reduction="none").reshape(len(y), -1)
+        return functional.l1_loss(z.to(y.dtype), y, reduction="none").reshape(len(y), -1)
     return ((z > 0) == (y > 0) if task == "binary" else z.argmax(dim=1) == y).float()
 
 

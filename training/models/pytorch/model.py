@@ -82,7 +82,7 @@ class TorchModel:
         if config.deterministic:
             reproduce()
         self._spec = spec
-        self._device = device = choose_device(config.device)
+        self._device = device = choose_device(config.device, spec.dtype)
         self.randomness = Randomness(spec.seed, device)
         with self.randomness:
             network = make_network(config.network, spec, trusted)

@@ -173,6 +173,12 @@ def test_the_state_of_another_model_changes_nothing(
     assert np.array_equal(model.predict(make_batch(SPEC).x), start)
 
 
+def test_a_device_without_float64_says_so() -> None:
+    config = TorchConfig.model_validate({"device": "mps"})
+    with pytest.raises(ConfigError, match=r"no float64; set data\.dtype: float32, or cpu"):
+        ModelFactory().get_model(config, ModelSpec(4, dtype="float64"))
+
+
 def test_numpy_models_refuse_what_is_torchs_own() -> None:
     from training.config import MlpConfig
 
