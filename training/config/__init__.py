@@ -12,6 +12,7 @@ from training.config.callbacks import (
     LoggingCallbackConfig,
 )
 from training.config.data import DataConfig
+from training.config.estimators import SklearnConfig, SklearnPart
 from training.config.model import (
     CustomModelConfig,
     LinearConfig,
@@ -19,6 +20,7 @@ from training.config.model import (
     MlpConfig,
     ModelConfig,
 )
+from training.config.networks import LossConfig, TorchConfig
 from training.config.root import BacktestConfig, EvaluationConfig, ExecutionConfig, RunConfig
 from training.config.training import AdamConfig, SgdConfig, TrainingConfig
 
@@ -40,9 +42,13 @@ __all__ = [
     "LinearConfig",
     "LoggingCallbackConfig",
     "LogisticConfig",
+    "LossConfig",
     "MlpConfig",
     "ModelConfig",
     "RunConfig",
     "SgdConfig",
+    "SklearnConfig",
+    "SklearnPart",
+    "TorchConfig",
     "TrainingConfig",
 ]
