@@ -7,7 +7,9 @@ there is `.stage/ATTEMPT` too: by it, what a dead attempt left is told from what
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+import errno
+import time
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -16,6 +18,7 @@ from uuid import uuid4
 from training.artifacts.backend import buffers_of, entry_of
 from training.artifacts.manifest import Manifest
 from training.artifacts.names import MANIFEST, is_name, taken
+from training.artifacts.secrets import refuse_credentials, without_secrets
 from training.errors import ExistsError, InputError, NotFoundError, RetrainError, StorageError
 
 if TYPE_CHECKING:
@@ -30,6 +33,10 @@ _EXCLUSIVE = {"memory", "s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"}
 """Where `pipe_file(mode="create")` has one winner; on fsspec's local disk it has not."""
 _OLD = timedelta(days=1)
 """An attempt that began earlier is dead; objects have no locks that could tell."""
+_AHEAD = 32 * 2**20
+"""Bytes that are asked for at once: a request takes as long as reading megabytes."""
+_CONFLICTS = 5
+"""How often S3 may answer 409 to an exclusive put: it is to be tried again."""
 _one_at_a_time = Lock()
 """For memory://, which looks first and writes then."""
 
@@ -42,15 +49,19 @@ class ObjectReader:
         self._objects = objects
         self._path = path
         self._position = 0
+        self._ahead = memoryview(b"")
         self.size = size
 
     def readinto(self, buffer: memoryview) -> int:
         """Read some bytes; returns how many, 0 at the end."""
-        end = min(self._position + len(buffer), self.size)
-        data = self._objects.get(self._path, self._position, end) if end > self._position else b""
-        buffer[: len(data)] = data
-        self._position += len(data)
-        return len(data)
+        end = min(self._position + _AHEAD, self.size)
+        if not self._ahead and end > self._position:
+            self._ahead = memoryview(self._objects.get(self._path, self._position, end))
+            self._position += len(self._ahead)
+        length = min(len(buffer), len(self._ahead))
+        buffer[:length] = self._ahead[:length]
+        self._ahead = self._ahead[length:]
+        return length
 
 
 class ObjectStage:
@@ -62,7 +73,7 @@ class ObjectStage:
         self._objects = objects
         self.data = f"{DATA}/{self._attempt}"
         self.marker = f"{STAGE}/{self._attempt}"
-        self.is_needed = False
+        self.is_needed = self._is_released = False
 
     def add(self, path: str, content: Content) -> FileEntry:
         """Put a file; digest it on the way."""
@@ -74,19 +85,23 @@ class ObjectStage:
         From here on the data are not deleted by any doubt: a put that seemed to fail may have
         been done.
         """
-        if not self.is_needed and not self._objects.exists(self.marker):
+        if not self._is_released:
+            self._release(path)
+        self.is_needed = True
+        try:
+            self._objects.create(f"{path}/{MANIFEST}", manifest)
+        except ExistsError:
+            self.is_needed = False
+            raise taken(path) from None
+
+    def _release(self, path: str) -> None:
+        """From here on no sweep may take the files."""
+        if not self._objects.exists(self.marker):
             raise StorageError(
                 f"writing {path} took more than {_OLD} and was given up by another process's sweep"
             )
-        self.is_needed = True
+        self._is_released = True
         self._objects.delete([self.marker])
-        place = f"{path}/{MANIFEST}"
-        try:
-            self._objects.create(place, manifest)
-        except ExistsError:
-            if self._objects.get(place) != manifest:  # else: our own, of a put that was repeated
-                self.is_needed = False
-                raise taken(path) from None
 
 
 class Objects:
@@ -101,7 +116,9 @@ class Objects:
         """
         from fsspec.core import url_to_fs
 
+        refuse_credentials(url)
         protocol = url.partition("://")[0]
+        self._turn = _one_at_a_time if protocol == "memory" else nullcontext()
         if protocol not in _EXCLUSIVE:
             raise InputError(
                 f"{url!r} cannot hold a store: {protocol} cannot create a key exclusively; "
@@ -127,11 +144,12 @@ class Objects:
 
     def create(self, path: str, data: bytes) -> None:
         """Put an object; ExistsError if there is one."""
-        with self._explained(f"write {path}"), _one_at_a_time:
+        with self._explained(f"write {path}"), self._turn:
             try:
-                self._fs.pipe_file(self._key(path), data, mode="create")
+                self._create(self._key(path), data)
             except FileExistsError:
-                raise taken(path) from None
+                if not self._holds(path, data):
+                    raise taken(path) from None
 
     def replace(self, path: str, data: bytes, *, durable: bool) -> None:
         """Put an object, over one that may be there; all puts are durable."""
@@ -148,7 +166,7 @@ class Objects:
         """The bytes of an object, or some of them; NotFoundError if there is none."""
         with self._explained(f"read {path}"):
             try:
-                return bytes(self._fs.cat_file(self._key(path), start, end))
+                return bytes(self._fs.cat_file(self._key(path), start=start, end=end))
             except FileNotFoundError:
                 raise NotFoundError(f"there is no {path} in {self._url}") from None
 
@@ -229,6 +247,27 @@ class Objects:
                 except FileNotFoundError:
                     continue  # deleted by another process
 
+    def _holds(self, path: str, data: bytes) -> bool:
+        """Whether it was this very put that took a key: the library repeats one that got no answer.
+
+        No two writers put the same bytes: a document says by whom it is, a manifest where its files
+        are.
+        """
+        with suppress(NotFoundError):  # removed since
+            return self.get(path) == data
+        return False
+
+    def _create(self, key: str, data: bytes) -> None:
+        for turn in range(_CONFLICTS):
+            try:
+                self._fs.pipe_file(key, data, mode="create")
+            except OSError as error:
+                if error.errno != errno.EBUSY or turn == _CONFLICTS - 1:
+                    raise
+                time.sleep(0.05 * 2**turn)
+            else:
+                return
+
     def _key(self, path: str) -> str:
         return f"{self._root.rstrip('/')}/{path}" if path else self._root
 
@@ -264,8 +303,9 @@ class Objects:
             yield
         except RetrainError:
             raise
-        except Exception as error:  # each storage library has errors of its own
+        except Exception as error:  # noqa: BLE001 - each storage library has errors of its own
+            said = without_secrets(str(error))
             raise StorageError(
-                f"cannot {action} in {self._url}: {error}; nothing that was there before is "
+                f"cannot {action} in {self._url}: {said}; nothing that was there before is "
                 "harmed: see to the storage and run it again"
-            ) from error
+            ) from (error if said == str(error) else None)

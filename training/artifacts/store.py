@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
+from uuid import uuid4
 
 import numpy as np
 
@@ -145,7 +146,8 @@ class ArtifactStore:
             ExistsError: the path is taken.
         """
         parts_of(path)
-        self._backend.create(path, seal_at(path, body))
+        by = None if self.is_local else uuid4().hex  # a put that was repeated knows its own
+        self._backend.create(path, seal_at(path, body, by))
 
     def replace(self, path: str, body: Mapping[str, Any], *, durable: bool = True) -> None:
         """Write a document over one that may be there: for heartbeats, never for history.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -139,6 +140,53 @@ def test_of_two_commits_at_one_path_the_loser_leaves_nothing(bucket: ArtifactSto
             stage.publish("c", b"manifest of the loser")
     assert len(keys(bucket)) == len(before) - 1  # the marker
     assert bucket.read("c", "f") == b"winner"
+
+
+def test_a_commit_whose_path_is_taken_goes_to_the_next_one(bucket: ArtifactStore) -> None:
+    """Its files are put once; only the manifest is put again."""
+    with bucket._backend.stage() as stage:
+        bucket.commit("c", {"f": b"winner"})
+        stage.add("f", b"second")
+        with pytest.raises(ExistsError):
+            stage.publish("c", b"manifest of the second")
+        stage.publish("d", b"manifest of the second")
+    assert [key for key in keys(bucket) if key.startswith("d/")] == ["d/manifest.json"]
+    assert len(keys(bucket)) == 4
+
+
+def test_a_conflict_is_tried_again(bucket: ArtifactStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S3 answers 409 when two exclusive puts meet: neither is known to have won."""
+    real, left = MemoryFileSystem.pipe_file, 2
+
+    def conflict(self: Any, path: str, value: bytes, **options: Any) -> None:  # noqa: ANN401 - a file system
+        nonlocal left
+        if options.get("mode") == "create" and left:
+            left -= 1
+            raise OSError(errno.EBUSY, "A conflicting conditional operation is in progress")
+        real(self, path, value, **options)
+
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", conflict)
+    bucket.create("d", {"n": 1})
+    assert bucket.document("d") == {"n": 1}
+    left = 99
+    with pytest.raises(StorageError, match="conflicting"):
+        bucket.create("e", {})
+
+
+def test_a_document_whose_put_is_repeated_is_created_once(
+    bucket: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library's second try is told that the key is taken; another writer's equal one loses."""
+    real = MemoryFileSystem.pipe_file
+
+    def twice(self: Any, path: str, value: bytes, **options: Any) -> None:  # noqa: ANN401 - a file system
+        real(self, path, value, **options)
+        real(self, path, value, **options)
+
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", twice)
+    bucket.create("d", {"n": 1})
+    with pytest.raises(ExistsError):
+        bucket.create("d", {"n": 1})
 
 
 def test_what_is_removed_takes_its_data_along(bucket: ArtifactStore) -> None:
