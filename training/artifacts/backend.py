@@ -81,6 +81,10 @@ class Backend(Protocol):
         """Names of what lies in a directory, sorted; none when there is no such directory."""
         ...
 
+    def names(self, path: str) -> list[str]:
+        """The same, sooner and in any order: what each is, is not looked at."""
+        ...
+
     def walk(self, path: str) -> Iterator[tuple[str, bool]]:
         """Every path at or below this one, and whether it is a regular file.
 
@@ -96,8 +100,12 @@ class Backend(Protocol):
         """Move a file or directory aside; returns where. NotFoundError if there is none."""
         ...
 
-    def sweep(self) -> list[str]:
-        """Delete what dead processes left; returns what."""
+    def sweep(self, *, dry_run: bool = False) -> list[str]:
+        """Delete what dead processes left, or only look; returns what."""
+        ...
+
+    def orphans(self) -> list[str]:
+        """Files that no commit will ever name, and that `sweep` cannot tell."""
         ...
 
     def lock(self, path: str) -> AbstractContextManager[None]:

@@ -132,6 +132,17 @@ class Disk:
             return [name for name in fs.names(directory) if _is_shown(name, directory)]
         return []
 
+    def names(self, path: str) -> list[str]:
+        """The same, sooner and in any order: what each is, is not looked at."""
+        parts = tuple(path.split("/")) if path else ()
+        with (
+            self._folders.explained(f"list {path}"),
+            suppress(FileNotFoundError),
+            self._folders.open(parts) as directory,
+        ):
+            return [name for name in fs.names(directory) if is_name(name) and name != MANIFEST]
+        return []
+
     def walk(self, path: str) -> Iterator[tuple[str, bool]]:
         """Every path at or below this one, and whether it is a regular file."""
         *folder, name = path.split("/") if path else [""]
@@ -171,10 +182,14 @@ class Disk:
             return "/".join((*aside, new_name))
         raise NotFoundError(f"there is no {path} in {self._folders.root}")
 
-    def sweep(self) -> list[str]:
-        """Delete what dead processes left; returns what."""
+    def sweep(self, *, dry_run: bool = False) -> list[str]:
+        """Delete what dead processes left, or only look; returns what."""
         with self._folders.explained("sweep"):
-            return sweep_stages(self._folders)
+            return sweep_stages(self._folders, dry_run=dry_run)
+
+    def orphans(self) -> list[str]:
+        """None: the files of a commit lie in its stage until it is whole."""
+        return []
 
     @contextmanager
     def lock(self, path: str) -> Iterator[None]:

@@ -8,6 +8,7 @@ there is `.stage/ATTEMPT` too: by it, what a dead attempt left is told from what
 from __future__ import annotations
 
 import errno
+import re
 import time
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
@@ -191,6 +192,10 @@ class Objects:
         """Names of what lies below a path, sorted."""
         return [name for name in self._names(path) if is_name(name) and name != MANIFEST]
 
+    def names(self, path: str) -> list[str]:
+        """The same: a listing says no more."""
+        return self.children(path)
+
     def walk(self, path: str) -> Iterator[tuple[str, bool]]:
         """Every key at or below a path; all are files."""
         hidden = (f"{DATA}/", f"{STAGE}/", f"{QUARANTINE}/")
@@ -217,17 +222,37 @@ class Objects:
         self.delete(keys)
         return aside
 
-    def sweep(self) -> list[str]:
-        """Delete what attempts left that began more than a day ago."""
+    def sweep(self, *, dry_run: bool = False) -> list[str]:
+        """Delete what attempts left that began more than a day ago, or only look."""
         swept = []
         for attempt in self._names(STAGE):
             marker, data = f"{STAGE}/{attempt}", f"{DATA}/{attempt}"
-            with self._explained("sweep"):
-                began = self._fs.modified(self._key(marker))
-            if datetime.now(UTC) - began > _OLD:
-                self.delete([*self._below(data), marker])
+            if self._is_old(marker):
+                if not dry_run:
+                    self.delete([*self._below(data), marker])
                 swept.append(marker)
         return swept
+
+    def orphans(self) -> list[str]:
+        """Files of attempts that died right before their manifest was put, a day ago or more.
+
+        All manifests are read, those that were moved aside too; where one is damaged nobody knows
+        which files are its own, and none is given.
+        """
+        attempts = self._names(DATA)
+        if not attempts:
+            return []
+        named = {self._data_folder(key) for key in self._below("") if key.endswith(f"/{MANIFEST}")}
+        if None in named:
+            return []
+        begun = set(self._names(STAGE))
+        keys = [
+            key
+            for attempt in attempts
+            if attempt not in begun and f"{DATA}/{attempt}" not in named
+            for key in self._below(f"{DATA}/{attempt}")
+        ]
+        return [key for key in keys if self._is_old(key)]
 
     @contextmanager
     def lock(self, path: str) -> Iterator[None]:
@@ -287,14 +312,27 @@ class Objects:
 
     def _data_of(self, path: str) -> list[str]:
         """The keys of a commit's files; none when its manifest is damaged: they are kept."""
-        folder, _, name = path.rpartition("/")
-        if name != MANIFEST:
-            return []
+        folder = self._data_folder(path) if path.endswith(f"/{MANIFEST}") else None
+        return self._below(folder) if folder else []
+
+    def _data_folder(self, path: str) -> str | None:
+        """Where a manifest says that its files lie; None when it is damaged."""
+        folder = path.removesuffix(f"/{MANIFEST}")
+        aside = re.fullmatch(rf"{re.escape(QUARANTINE)}/(.+)\.\d+", folder)
         try:
-            manifest = Manifest.from_bytes(self.get(path), folder, path)
+            return Manifest.from_bytes(self.get(path), aside[1] if aside else folder, path).data
+        except NotFoundError:
+            return ""  # removed since it was listed
         except RetrainError:
-            return []
-        return self._below(manifest.data) if manifest.data else []
+            return None
+
+    def _is_old(self, path: str) -> bool:
+        with self._explained(f"look at {path}"):
+            try:
+                began = self._fs.modified(self._key(path))
+            except FileNotFoundError:
+                return False  # swept by another process
+        return bool(datetime.now(UTC) - began > _OLD)
 
     @contextmanager
     def _explained(self, action: str) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from training.artifacts.verify import Verification
     from training.artifacts.versions import ArtifactRef
     from training.types import StateTree
+
+
+_NUMBERED = re.compile(r"\d{8}(\.json)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +185,14 @@ class ArtifactStore:
             parts_of(path)
         return self._backend.children(path)
 
+    def numbered(self, path: str) -> builtins.list[str]:
+        """Names at a path that are eight digits, with or without an ending; in no order.
+
+        What each is, is not looked at: this is for folders of many thousand.
+        """
+        parts_of(path)
+        return [name for name in self._backend.names(path) if _NUMBERED.fullmatch(name)]
+
     def remove(self, path: str, *, durable: bool = True) -> None:
         """Take away a document, a commit, or all below a path; nothing happens if it is gone.
 
@@ -200,9 +212,13 @@ class ArtifactStore:
         parts_of(path)
         return self._backend.quarantine(path)
 
-    def sweep(self) -> list[str]:
-        """Delete what dead processes left half written or half deleted; returns what."""
-        return self._backend.sweep()
+    def sweep(self, *, dry_run: bool = False) -> builtins.list[str]:
+        """Delete what dead processes left half written or half deleted; returns what.
+
+        Args:
+            dry_run: only look.
+        """
+        return self._backend.sweep(dry_run=dry_run)
 
     def verify(self, prefix: str = "") -> Verification:
         """Check every byte of every commit and document at or below a path.

@@ -119,6 +119,8 @@ class Versions:
                 logger.warning("left out of the list: %s", error)
 
     def _existing(self, number: int | None) -> int:
+        if number is not None and self._is_there(number):
+            return number
         numbers = self.numbers()
         if not numbers:
             raise NotFoundError(f"there is no {self.name!r} among the {self.kind}")
@@ -129,6 +131,10 @@ class Versions:
             )
         return numbers[-1] if number is None else number
 
+    def _is_there(self, number: int) -> bool:
+        """The same as to be among `numbers`, however many there are."""
+        return self._store.exists(self._path(number)) and not self._store.exists(self._note(number))
+
     def _path(self, number: int) -> str:
         return f"{self._folder}/versions/{number:08d}"
 
@@ -136,8 +142,7 @@ class Versions:
         return f"{self._folder}/deleted/{number:08d}.json"
 
     def _noted(self, folder: str) -> set[int]:
-        names = self._store.children(f"{self._folder}/{folder}")
-        return {int(stem) for name in names if (stem := name.partition(".")[0]).isdecimal()}
+        return {int(name[:8]) for name in self._store.numbered(f"{self._folder}/{folder}")}
 
 
 def find(

@@ -5,6 +5,7 @@ In the store, under `models/NAME`::
     claims/00000003.json         who may commit version 3: made exclusively, before all else
     runs/RUN.STAGE.DIGEST.json   which version a run's weights got: registering again is harmless
     versions/00000003            the version: weights, feature pipeline, its card in the manifest
+    aliases/champion/00000007.json   the seventh version that an alias was given
 
 A process that dies between two of these leaves a claim without a version; the run that owns the
 claim finds it when it is started again, and completes it.
@@ -16,15 +17,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from training.artifacts import Pointer, encode
 from training.artifacts import digest as digest_of
-from training.artifacts import encode
+from training.artifacts.names import name_of
 from training.errors import ExistsError, NotFoundError, did_you_mean
 from training.registry.reference import ModelReference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from training.artifacts import ArtifactStore
+    from training.artifacts import ArtifactStore, Move
     from training.types import StateTree
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -110,23 +112,61 @@ class ModelRegistry:
         """
         if isinstance(reference, str):
             reference = ModelReference.parse(reference)
-        numbers = self.numbers(reference.name)
-        if not numbers:
-            raise NotFoundError(
-                f"there is no model {reference.name!r} in {self.store.url}; "
-                f"{did_you_mean(reference.name, self.names())}"
-            )
-        version = reference.version or numbers[-1]
-        if version not in numbers:
-            raise NotFoundError(
-                f"model {reference.name!r} has no version {version}; "
-                f"it has {numbers[0]} to {numbers[-1]}"
-            )
-        path = _version_path(reference.name, version)
-        metadata = self.store.open(path).metadata
-        return ModelVersion(
-            reference.name, version, metadata["digest"], dict(metadata["card"]), path
-        )
+        name = reference.name
+        version = self._version(reference) or max(self.numbers(name), default=0)
+        path = _version_path(name, version)
+        try:
+            metadata = self.store.open(path).metadata
+        except NotFoundError:
+            raise self._absent(name, version) from None
+        return ModelVersion(name, version, metadata["digest"], dict(metadata["card"]), path)
+
+    def aliases(self, name: str) -> dict[str, int]:
+        """The aliases of a model that point to a version.
+
+        Raises:
+            IntegrityError: one is damaged.
+        """
+        found = {
+            alias: self.alias(name, alias) for alias in self.store.children(_aliases_path(name))
+        }
+        return {alias: version for alias, version in found.items() if version is not None}
+
+    def alias(self, name: str, alias: str) -> int | None:
+        """The version that an alias points to; None: it points to none.
+
+        Raises:
+            IntegrityError: its newest entry is damaged; an older one is never taken for it.
+        """
+        value = self._pointer(name, alias).value
+        return int(value) if value else None
+
+    def alias_history(self, name: str, alias: str) -> list[Move]:
+        """What an alias was moved to, when and why; the newest first."""
+        return list(self._pointer(name, alias).history())
+
+    def set_alias(
+        self, name: str, alias: str, version: int | None, *, expect: int | None, why: str = ""
+    ) -> None:
+        """Point an alias to a version, if it points to what is expected; durable on return.
+
+        Args:
+            name: of the model.
+            alias: `champion`, or any name.
+            version: which must be there; None: the alias points to none from here on.
+            expect: the version that it points to now; None: none.
+            why: for the history.
+
+        Raises:
+            ConflictError: it points to another one: somebody moved it first.
+            NotFoundError: there is no such version.
+        """
+        if version is not None:
+            self.get(ModelReference(name, version))
+        self._pointer(name, alias).move(_text(version), expect=_text(expect), why=why)
+
+    def _pointer(self, name: str, alias: str) -> Pointer:
+        return Pointer(self.store, f"{_aliases_path(name)}/{name_of(alias)}")
 
     def names(self) -> list[str]:
         """Models that have a version."""
@@ -134,7 +174,7 @@ class ModelRegistry:
 
     def numbers(self, name: str) -> list[int]:
         """Version numbers of a model, ascending; none when there is no such model."""
-        return [int(item) for item in self.store.children(f"models/{name}/versions")]
+        return sorted(map(int, self.store.numbered(f"models/{name}/versions")))
 
     def weights(self, version: ModelVersion) -> dict[str, StateTree]:
         """Its weights, every byte checked.
@@ -152,6 +192,27 @@ class ModelRegistry:
         """
         return self.store.read_tree(version.uri, PIPELINE_FILE)
 
+    def _absent(self, name: str, version: int) -> NotFoundError:
+        numbers = self.numbers(name)
+        if not numbers:
+            known = did_you_mean(name, self.names())
+            return NotFoundError(f"there is no model {name!r} in {self.store.url}; {known}")
+        return NotFoundError(
+            f"model {name!r} has no version {version}; it has {numbers[0]} to {numbers[-1]}"
+        )
+
+    def _version(self, reference: ModelReference) -> int | None:
+        if reference.alias is None:
+            return reference.version
+        version = self.alias(reference.name, reference.alias)
+        if version is None:
+            known = self.aliases(reference.name)
+            raise NotFoundError(
+                f"model {reference.name!r} has no alias {reference.alias!r}; "
+                f"{did_you_mean(reference.alias, known)}"
+            )
+        return version
+
     def _claim(self, name: str, owner: dict[str, str]) -> int:
         """The version number that this run's weights have, or get now."""
         short = owner["digest"].partition(":")[2][:16]
@@ -164,15 +225,16 @@ class ModelRegistry:
 
     def _own_claim(self, name: str, owner: dict[str, str]) -> int | None:
         """A claim that this run made before it died, and that no version followed."""
-        claims = {int(item.split(".")[0]) for item in self.store.children(f"models/{name}/claims")}
-        for number in sorted(claims - set(self.numbers(name))):
+        for number in sorted(set(self._claims(name)) - set(self.numbers(name))):
             if self.store.document(_claim_path(name, number)) == owner:
                 return number
         return None
 
+    def _claims(self, name: str) -> list[int]:
+        return [int(item[:8]) for item in self.store.numbered(f"models/{name}/claims")]
+
     def _new_claim(self, name: str, owner: dict[str, str]) -> int:
-        claims = self.store.children(f"models/{name}/claims")
-        number = int(claims[-1].split(".")[0]) if claims else 0
+        number = max(self._claims(name), default=0)
         while True:
             number += 1
             try:
@@ -184,6 +246,14 @@ class ModelRegistry:
 
 def _claim_path(name: str, version: int) -> str:
     return f"models/{name}/claims/{version:08d}.json"
+
+
+def _aliases_path(name: str) -> str:
+    return f"models/{name}/aliases"
+
+
+def _text(version: int | None) -> str | None:
+    return None if version is None else str(version)
 
 
 def _version_path(name: str, version: int) -> str:
