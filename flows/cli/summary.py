@@ -76,7 +76,7 @@ def prefix_of(store: ArtifactStore, what: str | None) -> str:
     registry = ModelRegistry(store)
     reference = ModelReference.parse(what)
     version = registry.get(reference)
-    return version.uri if reference.version else f"models/{version.name}"
+    return version.uri if reference.version or reference.alias else f"models/{version.name}"
 
 
 def _checkpoints(record: RunRecord) -> CheckpointManager:

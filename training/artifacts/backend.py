@@ -100,12 +100,24 @@ class Backend(Protocol):
         """Move a file or directory aside; returns where. NotFoundError if there is none."""
         ...
 
+    def aside(self) -> list[str]:
+        """Every file that lies where `quarantine` moved it."""
+        ...
+
+    def clear_aside(self) -> None:
+        """Delete them."""
+        ...
+
     def sweep(self, *, dry_run: bool = False) -> list[str]:
         """Delete what dead processes left, or only look; returns what."""
         ...
 
     def orphans(self) -> list[str]:
         """Files that no commit will ever name, and that `sweep` cannot tell."""
+        ...
+
+    def remove_orphans(self) -> None:
+        """Delete them."""
         ...
 
     def lock(self, path: str) -> AbstractContextManager[None]:

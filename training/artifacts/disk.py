@@ -182,6 +182,14 @@ class Disk:
             return "/".join((*aside, new_name))
         raise NotFoundError(f"there is no {path} in {self._folders.root}")
 
+    def aside(self) -> list[str]:
+        """Every file that lies where `quarantine` moved it."""
+        return [path for path, _ in self.walk(QUARANTINE)]
+
+    def clear_aside(self) -> None:
+        """Delete them."""
+        self.remove(QUARANTINE, durable=True)
+
     def sweep(self, *, dry_run: bool = False) -> list[str]:
         """Delete what dead processes left, or only look; returns what."""
         with self._folders.explained("sweep"):
@@ -190,6 +198,9 @@ class Disk:
     def orphans(self) -> list[str]:
         """None: the files of a commit lie in its stage until it is whole."""
         return []
+
+    def remove_orphans(self) -> None:
+        """There are none."""
 
     @contextmanager
     def lock(self, path: str) -> Iterator[None]:

@@ -222,6 +222,14 @@ class Objects:
         self.delete(keys)
         return aside
 
+    def aside(self) -> list[str]:
+        """Every key that lies where `quarantine` moved it."""
+        return self._below(QUARANTINE)
+
+    def clear_aside(self) -> None:
+        """Delete them, and the files of commits among them."""
+        self.remove(QUARANTINE, durable=True)
+
     def sweep(self, *, dry_run: bool = False) -> list[str]:
         """Delete what attempts left that began more than a day ago, or only look."""
         swept = []
@@ -253,6 +261,10 @@ class Objects:
             for key in self._below(f"{DATA}/{attempt}")
         ]
         return [key for key in keys if self._is_old(key)]
+
+    def remove_orphans(self) -> None:
+        """Delete them."""
+        self.delete(self.orphans())
 
     @contextmanager
     def lock(self, path: str) -> Iterator[None]:

@@ -203,13 +203,18 @@ class ArtifactStore:
         parts_of(path)
         self._backend.remove(path, durable=durable)
 
-    def quarantine(self, path: str) -> str:
+    def quarantine(self, path: str, *, found: bool = False) -> str:
         """Move what is damaged aside; returns where to, for a person to look at.
+
+        Args:
+            path: what.
+            found: `verify` found it there: it may have any name.
 
         Raises:
             NotFoundError: there is nothing.
         """
-        parts_of(path)
+        if not found:
+            parts_of(path)
         return self._backend.quarantine(path)
 
     def sweep(self, *, dry_run: bool = False) -> builtins.list[str]:
@@ -219,6 +224,22 @@ class ArtifactStore:
             dry_run: only look.
         """
         return self._backend.sweep(dry_run=dry_run)
+
+    def set_aside(self) -> builtins.list[str]:
+        """Every file that `quarantine` moved aside."""
+        return self._backend.aside()
+
+    def remove_set_aside(self) -> None:
+        """Delete what `quarantine` moved aside."""
+        self._backend.clear_aside()
+
+    def orphans(self) -> builtins.list[str]:
+        """On objects: files of attempts that died right before they were commits, a day ago."""
+        return self._backend.orphans()
+
+    def remove_orphans(self) -> None:
+        """Delete what `orphans` gives."""
+        self._backend.remove_orphans()
 
     def verify(self, prefix: str = "") -> Verification:
         """Check every byte of every commit and document at or below a path.

@@ -110,6 +110,11 @@ class Versions:
             self._store.create(self._note(number), {"deleted": path})
         self._store.remove(path)
 
+    def half_deleted(self) -> list[str]:
+        """The paths of versions whose deletion was begun and not completed."""
+        gone = self._noted("deleted") & self._noted("versions")
+        return [self._path(number) for number in sorted(gone)]
+
     def refs(self) -> Iterator[ArtifactRef]:
         """All versions whose manifest can be read; the others are logged."""
         for number in self.numbers():

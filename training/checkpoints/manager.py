@@ -95,12 +95,16 @@ class CheckpointManager:
 
     def prune(self) -> list[str]:
         """Remove what no rule names; the first one goes too, the newest never."""
-        refs = self.refs()
-        stays = kept(self._keep, refs)
-        gone = [ref.uri for ref in refs if ref.uri not in stays]
+        gone = self.unneeded()
         for uri in gone:
             self._store.remove(uri)
         return gone
+
+    def unneeded(self) -> list[str]:
+        """The places of those that no rule names."""
+        refs = self.refs()
+        stays = kept(self._keep, refs)
+        return [ref.uri for ref in refs if ref.uri not in stays]
 
     def clear(self) -> None:
         """Remove all, for a run that is to start afresh."""

@@ -223,6 +223,35 @@ def test_a_dead_attempt_is_swept_after_a_day(
     assert len(keys(bucket)) == 2
 
 
+def test_files_of_an_attempt_that_died_before_its_manifest_are_orphans(
+    bucket: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its marker is gone already; after a day nobody can be about to put the manifest."""
+    backend: Any = bucket._backend
+    bucket.commit("c", {"f": b"kept"})
+    bucket.commit("d", {"f": b"aside"})
+    bucket.quarantine("d")
+    backend.replace(".data/dead/f", b"x", durable=True)
+    assert bucket.orphans() == []
+    tomorrow = datetime.now(UTC) + timedelta(days=1, minutes=1)
+    monkeypatch.setattr(
+        "training.artifacts.objects.datetime", type("Later", (), {"now": lambda _: tomorrow})
+    )
+    assert bucket.orphans() == [".data/dead/f"]
+    damaged = backend.get("c/manifest.json")
+    backend.replace("c/manifest.json", b"{}", durable=True)
+    assert bucket.orphans() == [], "whose files are whose, only manifests tell"
+    backend.replace("c/manifest.json", damaged, durable=True)
+    bucket.remove_orphans()
+    assert bucket.read("c", "f") == b"kept"
+    assert len([key for key in keys(bucket) if key.startswith(".data/")]) == 2
+    bucket.remove_set_aside()
+    assert [key for key in keys(bucket) if "c" not in key.split("/")[0]] == [
+        key for key in keys(bucket) if key.startswith(".data/")
+    ]
+    assert len(keys(bucket)) == 2
+
+
 def test_changed_and_missing_objects_are_found(bucket: ArtifactStore) -> None:
     """They are named, and never loaded."""
     backend: Any = bucket._backend

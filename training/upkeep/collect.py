@@ -1,0 +1,98 @@
+"""What a storage no longer needs: found, told, and deleted only when that is asked for.
+
+Never what a version, an alias or a run in progress needs: versions are copies of their own, the
+newest checkpoint of a run always stays, and a run at work is left alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from training.checkpoints import CheckpointManager
+from training.config import CheckpointsConfig
+from training.errors import IntegrityError
+from training.run import RunRecord, is_at_work, run_ids
+from training.upkeep.models import interrupted_deletions
+from training.upkeep.runs import check_results
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from training.artifacts import ArtifactStore
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """One thing that is not needed.
+
+    Attributes:
+        path: in the store.
+        why: in words.
+        bytes: of a commit's files; None: not known.
+        run: the run that it belongs to, if any.
+    """
+
+    path: str
+    why: str
+    bytes: int | None = None
+    run: str | None = None
+
+
+def removable(store: ArtifactStore, *, quarantine: bool = False) -> Iterator[Removal]:
+    """What is not needed; nothing is changed.
+
+    Args:
+        store: the storage.
+        quarantine: also what was damaged and moved aside.
+    """
+    for run_id in run_ids(store):
+        yield from _checkpoints(RunRecord(store, run_id))
+    for finding in (*check_results(store), *interrupted_deletions(store)):
+        yield Removal(finding.path, finding.what.partition(";")[0])
+    for path in store.sweep(dry_run=True):
+        yield Removal(path, "a process that died left it")
+    for path in store.orphans():
+        yield Removal(path, "no manifest was put after it")
+    for path in store.set_aside() if quarantine else ():
+        yield Removal(path, "it was damaged and moved aside")
+
+
+def collect(store: ArtifactStore, *, quarantine: bool = False) -> Iterator[Removal]:
+    """Delete what `removable` gives; each is told when it is gone."""
+    for removal in removable(store, quarantine=quarantine):
+        if removal.path.startswith("."):
+            yield removal  # hidden places are emptied as a whole, below
+        elif removal.run is None or _is_free(store, removal.run):
+            store.remove(removal.path)
+            yield removal
+    store.sweep()
+    store.remove_orphans()
+    if quarantine:
+        store.remove_set_aside()
+
+
+def _is_free(store: ArtifactStore, run_id: str) -> bool:
+    return not is_at_work(RunRecord(store, run_id))
+
+
+def _checkpoints(record: RunRecord) -> Iterator[Removal]:
+    """Those that the run's own rules do not name, if the ones that stay are whole."""
+    store = record.store
+    try:
+        config = CheckpointsConfig.model_validate(record.about()["config"]["checkpoints"])
+        if is_at_work(record):
+            return
+    except (ValidationError, IntegrityError, KeyError):
+        return  # of another version of this project, or damaged: nobody knows what it needs
+    folder = f"{record.folder}/checkpoints"
+    manager = CheckpointManager(store, folder, config.keep)
+    unneeded = manager.unneeded()
+    stays = {f"{folder}/{name}" for name in store.children(folder)} - set(unneeded)
+    if any(store.verify(path).problems for path in (stays if unneeded else ())):
+        return  # one of those that go may be the newest whole one
+    for path in unneeded:
+        size = sum(file.size for file in store.open(path).files.values())
+        yield Removal(path, "no rule of `checkpoints.keep` names it", size, record.run_id)

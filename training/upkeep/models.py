@@ -1,0 +1,62 @@
+"""What the registry refers to: claims, versions, aliases."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from training.artifacts.versions import KINDS, Versions
+from training.errors import IntegrityError
+from training.registry import ModelRegistry
+from training.upkeep.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from training.artifacts import ArtifactStore
+
+
+def check_models(store: ArtifactStore, prefix: str) -> Iterator[Finding]:
+    """What is missing of the models at or below a path, and what is left over of them."""
+    registry = ModelRegistry(store)
+    for name in store.children("models"):
+        folder = f"models/{name}"
+        if not f"{folder}/".startswith(prefix) and not prefix.startswith(f"{folder}/"):
+            continue
+        yield from _claims(store, folder, set(registry.numbers(name)))
+        for alias in store.children(f"{folder}/aliases"):
+            yield from _alias(registry, name, alias)
+
+
+def interrupted_deletions(store: ArtifactStore) -> Iterator[Finding]:
+    """Numbered artifacts whose deletion was begun: they are in no list any more."""
+    for kind in KINDS:
+        for name in store.children(f"artifacts/{kind}"):
+            for path in Versions(store, kind, name).half_deleted():
+                what = "its deletion was interrupted; `retrain gc` completes it"
+                yield Finding(path, what, is_harmless=True)
+
+
+def _claims(store: ArtifactStore, folder: str, versions: set[int]) -> Iterator[Finding]:
+    claims = {int(name[:8]) for name in store.numbered(f"{folder}/claims")}
+    for number in sorted(versions - claims):
+        what = f"missing: the claim of version {number}, which is there"
+        yield Finding(f"{folder}/claims/{number:08d}.json", what)
+    for number in sorted(claims - versions):
+        path = f"{folder}/claims/{number:08d}.json"
+        with suppress(IntegrityError):
+            run = store.document(path)["run_id"]
+            what = f"run {run} died before it registered version {number}; it does when it goes on"
+            yield Finding(path, what, is_harmless=True)
+
+
+def _alias(registry: ModelRegistry, name: str, alias: str) -> Iterator[Finding]:
+    folder = f"models/{name}/aliases/{alias}"
+    numbers = {int(entry[:8]) for entry in registry.store.numbered(folder)}
+    for number in sorted(set(range(1, max(numbers, default=0))) - numbers):
+        yield Finding(f"{folder}/{number:08d}.json", f"missing: a move of the alias {alias!r}")
+    with suppress(IntegrityError):
+        version = registry.alias(name, alias)
+        if version is not None and version not in registry.numbers(name):
+            path = f"models/{name}/versions/{version:08d}"
+            yield Finding(path, f"missing: the alias {alias!r} points to it; point it elsewhere")
