@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ class CheckpointManager:
         self._store = store
         self._folder = folder
         self._keep = keep
+        self._saved_at: dict[str, float] = {}
 
     def save(
         self, ref: CheckpointRef, tree: dict[str, Any], metadata: Mapping[str, Any]
@@ -47,7 +49,7 @@ class CheckpointManager:
         path = f"{self._folder}/{ref.epoch:08d}-{ref.batch:08d}"
         files = {STATE_FILE: encode(tree)}
         ref = replace(ref, uri=path)
-        whole = {"checkpoint": ref.to_json(), **metadata}
+        whole = {"checkpoint": ref.to_json(), "saved_at": time.time(), **metadata}
         try:
             self._store.commit(path, files, whole)
         except ExistsError:
@@ -103,7 +105,7 @@ class CheckpointManager:
     def unneeded(self) -> list[str]:
         """The places of those that no rule names."""
         refs = self.refs()
-        stays = kept(self._keep, refs)
+        stays = kept(self._keep, refs, self._saved_at)
         return [ref.uri for ref in refs if ref.uri not in stays]
 
     def clear(self) -> None:
@@ -124,7 +126,10 @@ class CheckpointManager:
                 logger.warning("skipped a damaged checkpoint: %s", error)
 
     def _ref(self, path: str) -> CheckpointRef:
-        return CheckpointRef(**self._store.open(path).metadata["checkpoint"])
+        metadata = self._store.open(path).metadata
+        if "saved_at" in metadata:
+            self._saved_at[path] = float(metadata["saved_at"])
+        return CheckpointRef(**metadata["checkpoint"])
 
     def _is_whole(self, path: str) -> bool:
         try:

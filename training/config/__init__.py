@@ -5,10 +5,6 @@ from training.config.callbacks import (
     CheckpointsConfig,
     CustomCallbackConfig,
     EarlyStoppingConfig,
-    KeepBest,
-    KeepEvery,
-    KeepLatest,
-    KeepRule,
     LoggingCallbackConfig,
 )
 from training.config.data import DataConfig
@@ -20,6 +16,23 @@ from training.config.model import (
     ModelConfig,
 )
 from training.config.root import BacktestConfig, EvaluationConfig, ExecutionConfig, RunConfig
+from training.config.rules import (
+    KeepAll,
+    KeepAnyOf,
+    KeepBest,
+    KeepCustomSteps,
+    KeepEvery,
+    KeepEveryNSeconds,
+    KeepEveryNSteps,
+    KeepLatest,
+    KeepRule,
+    SaveAnyOf,
+    SaveCustomSteps,
+    SaveEveryNEpochs,
+    SaveEveryNSeconds,
+    SaveEveryNSteps,
+    SaveRule,
+)
 from training.config.training import AdamConfig, SgdConfig, TrainingConfig
 
 __all__ = [
@@ -33,8 +46,13 @@ __all__ = [
     "EarlyStoppingConfig",
     "EvaluationConfig",
     "ExecutionConfig",
+    "KeepAll",
+    "KeepAnyOf",
     "KeepBest",
+    "KeepCustomSteps",
     "KeepEvery",
+    "KeepEveryNSeconds",
+    "KeepEveryNSteps",
     "KeepLatest",
     "KeepRule",
     "LinearConfig",
@@ -43,6 +61,12 @@ __all__ = [
     "MlpConfig",
     "ModelConfig",
     "RunConfig",
+    "SaveAnyOf",
+    "SaveCustomSteps",
+    "SaveEveryNEpochs",
+    "SaveEveryNSeconds",
+    "SaveEveryNSteps",
+    "SaveRule",
     "SgdConfig",
     "TrainingConfig",
 ]
