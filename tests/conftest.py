@@ -35,8 +35,11 @@ DATA = {
 
 
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A developer's settings change no test."""
+def _own_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A developer's settings change no test, and no test fills a developer's cache."""
+    monkeypatch.setenv("RETRAIN_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     for name in ("RETRAIN_STORAGE", "RETRAIN_TRUSTED_MODULES"):
         monkeypatch.delenv(name, raising=False)
 

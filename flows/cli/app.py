@@ -149,12 +149,25 @@ def gc(
     quarantine: Annotated[  # noqa: FBT002 - a command-line flag
         bool, typer.Option("--quarantine", help="Also what was damaged and moved aside.")
     ] = False,
+    artifacts_days: Annotated[
+        float | None,
+        typer.Option(
+            "--artifacts-days",
+            min=0,
+            metavar="DAYS",
+            help="Also reports, data sets and the like that are older and that nothing names.",
+        ),
+    ] = None,
+    artifacts_keep: Annotated[
+        int, typer.Option("--artifacts-keep", min=1, help="How many versions of each stay anyway.")
+    ] = 1,
     as_json: AsJson = False,  # noqa: FBT002 - a command-line flag
 ) -> None:
     """Say what no rule, version, alias or run needs any more; `--yes` deletes it."""
-    from flows.cli.upkeep import print_collection
+    from flows.cli.upkeep import choice, print_collection
 
-    print_collection(storage, delete=delete, quarantine=quarantine, as_json=as_json)
+    chosen = choice(quarantine, artifacts_days, artifacts_keep)
+    print_collection(storage, chosen, delete=delete, as_json=as_json)
 
 
 @app.command()

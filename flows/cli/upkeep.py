@@ -11,7 +11,7 @@ import typer
 from flows.cli.summary import prefix_of
 from training.artifacts import ArtifactStore
 from training.errors import IntegrityError
-from training.upkeep import collect, inspect, removable, repair
+from training.upkeep import Choice, collect, inspect, removable, repair
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,11 +62,11 @@ def print_repair(what: str | None, storage: str, *, as_json: bool) -> None:
     _require_whole(found, storage)
 
 
-def print_collection(storage: str, *, delete: bool, quarantine: bool, as_json: bool) -> None:
+def print_collection(storage: str, choice: Choice, *, delete: bool, as_json: bool) -> None:
     """Say what is no longer needed; delete it if that is asked for."""
     store = ArtifactStore(storage)
     removals = []
-    for removal in (collect if delete else removable)(store, quarantine=quarantine):
+    for removal in (collect if delete else removable)(store, choice):
         removals.append(asdict(removal))
         if not as_json:
             size = "" if removal.bytes is None else f" ({removal.bytes:,} bytes)"
@@ -79,6 +79,11 @@ def print_collection(storage: str, *, delete: bool, quarantine: bool, as_json: b
     typer.echo(f"{len(removals)} item(s), {total:,} bytes {done} in {storage}")
     if removals and not delete:
         typer.echo("nothing was deleted: `retrain gc --yes` does it")
+
+
+def choice(quarantine: bool, days: float | None, keep: int) -> Choice:  # noqa: FBT001 - as the options are
+    """What the options of `retrain gc` say."""
+    return Choice(quarantine, None if days is None else days * 86400, keep)
 
 
 def _plain(found: Inspection) -> dict[str, Any]:

@@ -85,6 +85,10 @@ class Backend(Protocol):
         """The same, sooner and in any order: what each is, is not looked at."""
         ...
 
+    def stamps(self, path: str) -> dict[str, str]:
+        """Names of the commits at a path, each with what changes when it is another commit."""
+        ...
+
     def walk(self, path: str) -> Iterator[tuple[str, bool]]:
         """Every path at or below this one, and whether it is a regular file.
 

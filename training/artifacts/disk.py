@@ -143,6 +143,21 @@ class Disk:
             return [name for name in fs.names(directory) if is_name(name) and name != MANIFEST]
         return []
 
+    def stamps(self, path: str) -> dict[str, str]:
+        """Names of the directories at a path, each with its inode and when that was changed."""
+        parts = tuple(path.split("/")) if path else ()
+        with (
+            self._folders.explained(f"list {path}"),
+            suppress(FileNotFoundError),
+            self._folders.open(parts) as directory,
+        ):
+            return {
+                name: stamp
+                for name in fs.names(directory)
+                if is_name(name) and (stamp := _stamp(name, directory))
+            }
+        return {}
+
     def walk(self, path: str) -> Iterator[tuple[str, bool]]:
         """Every path at or below this one, and whether it is a regular file."""
         *folder, name = path.split("/") if path else [""]
@@ -215,6 +230,12 @@ def _is_shown(name: str, directory: int) -> bool:
     with suppress(FileNotFoundError):  # removed since it was listed
         return fs.kind(name, directory) != "other"
     return False
+
+
+def _stamp(name: str, directory: int) -> str:
+    with suppress(FileNotFoundError):  # removed since it was listed
+        return fs.directory_stamp(name, directory)
+    return ""
 
 
 def _walk(path: str, name: str, parent: int) -> Iterator[tuple[str, bool]]:

@@ -150,6 +150,12 @@ def kind(name: str, inside: int) -> Kind:
     return "directory" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "other"
 
 
+def directory_stamp(name: str, inside: int) -> str:
+    """What changes when another directory gets a name; empty: it is none."""
+    found = os.stat(name, dir_fd=inside, follow_symlinks=False)
+    return f"{found.st_ino}.{found.st_ctime_ns}" if stat.S_ISDIR(found.st_mode) else ""
+
+
 def status(file: int) -> os.stat_result:
     """Size, links and times of an open file or directory."""
     return os.fstat(file)

@@ -13,7 +13,7 @@ import time
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from training.artifacts.backend import buffers_of, entry_of
@@ -196,6 +196,18 @@ class Objects:
         """The same: a listing says no more."""
         return self.children(path)
 
+    def stamps(self, path: str) -> dict[str, str]:
+        """Names of the commits at a path, each with what the storage says of its manifest."""
+        with self._explained(f"list {path}"):
+            found = self._fs.find(self._key(path), detail=True)
+        start = len(self._key(f"{path}/"))
+        manifests = {
+            key[start:].removesuffix(f"/{MANIFEST}"): info
+            for key, info in found.items()
+            if key.endswith(f"/{MANIFEST}")
+        }
+        return {name: _stamp(info) for name, info in manifests.items() if is_name(name)}
+
     def walk(self, path: str) -> Iterator[tuple[str, bool]]:
         """Every key at or below a path; all are files."""
         hidden = (f"{DATA}/", f"{STAGE}/", f"{QUARANTINE}/")
@@ -359,3 +371,9 @@ class Objects:
                 f"cannot {action} in {self._url}: {said}; nothing that was there before is "
                 "harmed: see to the storage and run it again"
             ) from (error if said == str(error) else None)
+
+
+def _stamp(info: dict[str, Any]) -> str:
+    """Whatever this storage tells that is of one object alone: tag, generation, time."""
+    known = (str(info.get(key, "")) for key in ("ETag", "etag", "generation", "LastModified"))
+    return "/".join((*known, str(info.get("created", "")), str(info["size"])))

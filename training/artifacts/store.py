@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 from uuid import uuid4
 
 import numpy as np
 
+from training.artifacts.cleaning import outdated
 from training.artifacts.decoding import decode
 from training.artifacts.documents import seal_at, unseal_at
+from training.artifacts.index import Index
 from training.artifacts.manifest import Manifest, manifest_digest
 from training.artifacts.names import MANIFEST, parts_of, taken
 from training.artifacts.reading import read_document, read_file
@@ -23,7 +27,7 @@ from training.errors import ExistsError, IntegrityError, NotFoundError, StorageE
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from contextlib import AbstractContextManager
 
     from training.artifacts.backend import Backend, Content
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
     from training.artifacts.versions import ArtifactRef
     from training.types import StateTree
 
+
+logger = logging.getLogger(__name__)
 
 _NUMBERED = re.compile(r"\d{8}(\.json)?")
 
@@ -47,6 +53,7 @@ class Commit:
         metadata: lineage, metrics, whatever its maker said.
         tags: words by which a numbered artifact is found.
         digest: of the manifest, and so of all.
+        created: of a numbered artifact: when, in seconds since 1970.
     """
 
     path: str
@@ -55,6 +62,7 @@ class Commit:
     metadata: Mapping[str, Any]
     tags: Mapping[str, str]
     digest: str
+    created: float | None = None
 
 
 class ArtifactStore:
@@ -81,6 +89,7 @@ class ArtifactStore:
             InputError: no store can be kept there.
         """
         self._backend, self.url = _opened(os.fspath(url))
+        self.index = Index(self.url)
 
     @property
     def is_local(self) -> bool:
@@ -106,7 +115,7 @@ class ArtifactStore:
         parts_of(path)
         if self._backend.exists(path):
             raise taken(path)
-        return self._commit([path], files, metadata or {}, {})
+        return self._commit([path], files, Manifest(path, {}, metadata or {}, {}))
 
     def open(self, path: str) -> Commit:
         """What a manifest says; the files themselves are not looked at.
@@ -184,6 +193,31 @@ class ArtifactStore:
         if path:
             parts_of(path)
         return self._backend.children(path)
+
+    def summaries(
+        self, path: str, view: str, summarize: Callable[[Commit], dict[str, Any]]
+    ) -> dict[str, dict[str, Any]]:
+        """A summary of each of the numbered commits at a path, by its own path, however many.
+
+        Those whose manifest cannot be read are logged and left out.
+
+        Args:
+            path: of the folder that they lie in.
+            view: names what is summarized: it is remembered under this name.
+            summarize: plain values that JSON can say.
+        """
+        parts_of(path)
+
+        def read(place: str) -> dict[str, Any] | None:
+            try:
+                return summarize(self.open(place))
+            except (StorageError, NotFoundError) as error:
+                logger.warning("left out of the list: %s", error)
+                return None
+
+        stamps = self._backend.stamps(path).items()
+        numbered = {f"{path}/{name}": stamp for name, stamp in stamps if _NUMBERED.fullmatch(name)}
+        return self.index.summaries(view, numbered, read)
 
     def numbered(self, path: str) -> builtins.list[str]:
         """Names at a path that are eight digits, with or without an ending; in no order.
@@ -280,9 +314,8 @@ class ArtifactStore:
             tags: words by which `list` finds it.
         """
         versions = Versions(self, kind, name)
-        return versions.ref(
-            self._commit(versions.free_paths(), files, metadata or {}, dict(tags or {}))
-        )
+        about = Manifest("", {}, metadata or {}, dict(tags or {}), created=time.time())
+        return versions.ref(self._commit(versions.free_paths(), files, about))
 
     def get(self, kind: str, name: str, version: int | None = None) -> Commit:
         """A version of an artifact, the newest by default.
@@ -314,20 +347,55 @@ class ArtifactStore:
         """
         Versions(self, kind, name).delete(version)
 
+    def clean(
+        self,
+        kind: str | None = None,
+        name: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        *,
+        keep: int = 1,
+        older_than: float = 0.0,
+        dry_run: bool = False,
+    ) -> builtins.list[ArtifactRef]:
+        """Delete versions by age and count; returns which.
+
+        What a document or another manifest in the store names by its path stays.
+
+        Args:
+            kind: one of `KINDS`; None: all.
+            name: of the artifact; None: all.
+            tags: that a version must have to go.
+            keep: so many of the newest of each artifact stay, at least one.
+            older_than: seconds; younger ones stay too.
+            dry_run: only look.
+        """
+        found = outdated(
+            self,
+            self._backend,
+            kind=kind,
+            name=name,
+            tags=tags or {},
+            keep=keep,
+            older_than=older_than,
+        )
+        for ref in () if dry_run else found:
+            self.delete(ref.kind, ref.name, ref.version)
+        return found
+
     def _commit(
         self,
         paths: Iterable[str],
         files: Mapping[str, Content],
-        metadata: Mapping[str, Any],
-        tags: Mapping[str, str],
+        about: Manifest,
     ) -> Commit:
-        """Commit at the first of these paths that is free."""
+        """Commit at the first of these paths that is free, with a manifest like this."""
         for file in files:
             parts_of(file)
         with self._backend.stage() as stage:
             entries = {file: stage.add(file, content) for file, content in files.items()}
             for path in paths:
-                data = Manifest(path, entries, metadata, tags, stage.data).to_bytes()
+                manifest = replace(about, path=path, files=entries, data=stage.data)
+                data = manifest.to_bytes()
                 try:
                     stage.publish(path, data)
                 except ExistsError as error:
@@ -353,6 +421,7 @@ class ArtifactStore:
             metadata=manifest.metadata,
             tags=manifest.tags,
             digest=manifest_digest(data),
+            created=manifest.created,
         )
 
 

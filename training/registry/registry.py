@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from training.artifacts import Pointer, encode
@@ -24,9 +25,10 @@ from training.errors import ExistsError, NotFoundError, did_you_mean
 from training.registry.reference import ModelReference
 
 if TYPE_CHECKING:
+    import builtins
     from collections.abc import Mapping
 
-    from training.artifacts import ArtifactStore, Move
+    from training.artifacts import ArtifactStore, Commit, Move
     from training.types import StateTree
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -65,6 +67,27 @@ class ModelVersion:
     def to_json(self) -> dict[str, Any]:
         """Name, version, digest: what travels between tasks."""
         return {"name": self.name, "version": self.version, "digest": self.digest}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSummary:
+    """One version of a model in short, for lists.
+
+    Attributes:
+        name: of the model.
+        version: 1, 2, 3 …
+        digest: of the weights.
+        run_id: the training that made it.
+        metrics: those that are finite numbers.
+        uri: where it lies in the store.
+    """
+
+    name: str
+    version: int
+    digest: str
+    run_id: str
+    metrics: dict[str, float]
+    uri: str
 
 
 class ModelRegistry:
@@ -168,13 +191,21 @@ class ModelRegistry:
     def _pointer(self, name: str, alias: str) -> Pointer:
         return Pointer(self.store, f"{_aliases_path(name)}/{name_of(alias)}")
 
-    def names(self) -> list[str]:
+    def list(self, name: str) -> list[ModelSummary]:
+        """All versions of a model in short, the newest first, however many; none: no such model.
+
+        Versions whose manifest is damaged are logged and left out.
+        """
+        found = self.store.summaries(_versions_path(name), "model", _summary)
+        return [ModelSummary(name, **found[path], uri=path) for path in sorted(found, reverse=True)]
+
+    def names(self) -> builtins.list[str]:
         """Models that have a version."""
         return [name for name in self.store.children("models") if self.numbers(name)]
 
-    def numbers(self, name: str) -> list[int]:
+    def numbers(self, name: str) -> builtins.list[int]:
         """Version numbers of a model, ascending; none when there is no such model."""
-        return sorted(map(int, self.store.numbered(f"models/{name}/versions")))
+        return sorted(map(int, self.store.numbered(_versions_path(name))))
 
     def weights(self, version: ModelVersion) -> dict[str, StateTree]:
         """Its weights, every byte checked.
@@ -230,7 +261,7 @@ class ModelRegistry:
                 return number
         return None
 
-    def _claims(self, name: str) -> list[int]:
+    def _claims(self, name: str) -> builtins.list[int]:
         return [int(item[:8]) for item in self.store.numbered(f"models/{name}/claims")]
 
     def _new_claim(self, name: str, owner: dict[str, str]) -> int:
@@ -256,5 +287,23 @@ def _text(version: int | None) -> str | None:
     return None if version is None else str(version)
 
 
+def _versions_path(name: str) -> str:
+    return f"models/{name}/versions"
+
+
 def _version_path(name: str, version: int) -> str:
-    return f"models/{name}/versions/{version:08d}"
+    return f"{_versions_path(name)}/{version:08d}"
+
+
+def _summary(commit: Commit) -> dict[str, Any]:
+    card = commit.metadata["card"]
+    return {
+        "version": int(commit.path.rpartition("/")[2]),
+        "digest": commit.metadata["digest"],
+        "run_id": str(card["run_id"]),
+        "metrics": _finite(card["metrics"]),
+    }
+
+
+def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if isfinite(value)}

@@ -33,21 +33,37 @@ class Removal:
         why: in words.
         bytes: of a commit's files; None: not known.
         run: the run that it belongs to, if any.
+        artifact: kind, name and number of a numbered artifact.
     """
 
     path: str
     why: str
     bytes: int | None = None
     run: str | None = None
+    artifact: tuple[str, str, int] | None = None
 
 
-def removable(store: ArtifactStore, *, quarantine: bool = False) -> Iterator[Removal]:
-    """What is not needed; nothing is changed.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What goes besides what no rule names.
 
-    Args:
-        store: the storage.
+    Attributes:
         quarantine: also what was damaged and moved aside.
+        artifacts_older_than: also numbered artifacts (reports, data sets …) older than so many
+            seconds, unless something refers to them; None: none.
+        artifacts_keep: so many of the newest versions of each stay whatever their age.
     """
+
+    quarantine: bool = False
+    artifacts_older_than: float | None = None
+    artifacts_keep: int = 1
+
+
+NOTHING_MORE = Choice()
+
+
+def removable(store: ArtifactStore, choice: Choice = NOTHING_MORE) -> Iterator[Removal]:
+    """What is not needed; nothing is changed."""
     for run_id in run_ids(store):
         yield from _checkpoints(RunRecord(store, run_id))
     for finding in (*check_results(store), *interrupted_deletions(store)):
@@ -56,22 +72,37 @@ def removable(store: ArtifactStore, *, quarantine: bool = False) -> Iterator[Rem
         yield Removal(path, "a process that died left it")
     for path in store.orphans():
         yield Removal(path, "no manifest was put after it")
-    for path in store.set_aside() if quarantine else ():
+    for path in store.set_aside() if choice.quarantine else ():
         yield Removal(path, "it was damaged and moved aside")
+    yield from _artifacts(store, choice)
 
 
-def collect(store: ArtifactStore, *, quarantine: bool = False) -> Iterator[Removal]:
+def collect(store: ArtifactStore, choice: Choice = NOTHING_MORE) -> Iterator[Removal]:
     """Delete what `removable` gives; each is told when it is gone."""
-    for removal in removable(store, quarantine=quarantine):
+    for removal in removable(store, choice):
         if removal.path.startswith("."):
             yield removal  # hidden places are emptied as a whole, below
+        elif removal.artifact is not None:
+            store.delete(*removal.artifact)
+            yield removal
         elif removal.run is None or _is_free(store, removal.run):
             store.remove(removal.path)
             yield removal
     store.sweep()
     store.remove_orphans()
-    if quarantine:
+    if choice.quarantine:
         store.remove_set_aside()
+
+
+def _artifacts(store: ArtifactStore, choice: Choice) -> Iterator[Removal]:
+    if choice.artifacts_older_than is None:
+        return
+    for ref in store.clean(
+        keep=choice.artifacts_keep, older_than=choice.artifacts_older_than, dry_run=True
+    ):
+        size = sum(file.size for file in store.open(ref.path).files.values())
+        artifact = (ref.kind, ref.name, ref.version)
+        yield Removal(ref.path, "old, and nothing refers to it", size, artifact=artifact)
 
 
 def _is_free(store: ArtifactStore, run_id: str) -> bool:

@@ -45,6 +45,8 @@ def repair(store: ArtifactStore, prefix: str = "") -> Iterator[Action]:
     Raises:
         NotFoundError: there is nothing at that path.
     """
+    if not prefix and store.index.forget():
+        yield Action(str(store.index.path), "deleted: the next long list makes this index again")
     for path in store.sweep():
         yield Action(path, "deleted: a process that died left it")
     units = {_unit(store, problem): problem for problem in store.verify(prefix).problems}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+
 def _saved(train: Callable[..., Any], tmp_path: Path, *rules: dict[str, Any]) -> list[str]:
     """Epoch and batch of what three epochs of nine steps saved; the ends always are."""
     train(checkpoints={"every_n_epochs": None, "save": rules, "keep": []})

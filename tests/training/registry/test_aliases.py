@@ -71,3 +71,16 @@ def test_a_damaged_alias_is_an_error_and_not_its_older_value(registry: ModelRegi
     path.write_bytes(path.read_bytes().replace(b'"2"', b'"1"'))
     with pytest.raises(IntegrityError, match=r"00000002\.json is damaged"):
         registry.get("m@champion")
+
+
+def test_all_versions_are_listed_in_short(registry: ModelRegistry) -> None:
+    """The newest first; a metric that is no finite number is left out."""
+    weights: dict[str, StateTree] = {"w": np.ones(2)}
+    metrics = {"loss": 0.5, "ratio": float("inf")}
+    registry.save_model("m", weights, {}, {"run_id": "r3", "metrics": metrics})
+    listed = registry.list("m")
+    assert [(item.version, item.run_id) for item in listed] == [(3, "r3"), (2, "r2"), (1, "r1")]
+    assert listed[0].metrics == {"loss": 0.5}
+    assert listed[0].digest == registry.get("m:3").digest
+    assert listed[0].uri == registry.get("m:3").uri
+    assert registry.list("nobody") == []

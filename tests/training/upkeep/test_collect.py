@@ -8,7 +8,7 @@ import pytest
 
 from training.artifacts.stage import machine_id
 from training.registry import ModelRegistry
-from training.upkeep import collect, inspect, removable
+from training.upkeep import Choice, collect, inspect, removable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,6 +104,22 @@ def test_what_is_left_over_goes(filled: Filled) -> None:
     assert [finding.path for finding in inspect(store).left_over] == [
         ".quarantine/runs/note.json.1"
     ]
-    assert len(list(collect(store, quarantine=True))) == 1
+    assert len(list(collect(store, Choice(quarantine=True)))) == 1
     assert inspect(store).left_over == []
     assert store.put("reports", "r", {}).version == 2
+
+
+def test_old_artifacts_go_when_that_is_asked_for(filled: Filled) -> None:
+    """The newest stays, and what a document names by its path."""
+    store = filled.store
+    refs = [store.put("reports", "r", {"f": b"x" * 10}) for _ in range(4)]
+    store.create("runs/note.json", {"report": refs[1].path})
+    assert list(removable(store)) == []
+    assert list(removable(store, Choice(artifacts_older_than=3600))) == []
+    told = list(collect(store, Choice(artifacts_older_than=0)))
+    assert [(removal.path, removal.bytes) for removal in told] == [
+        (refs[0].path, 10),
+        (refs[2].path, 10),
+    ]
+    assert store.versions("reports", "r") == [2, 4]
+    assert store.put("reports", "r", {}).version == 5
