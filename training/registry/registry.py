@@ -246,8 +246,7 @@ class ModelRegistry:
 
     def _claim(self, name: str, owner: dict[str, str]) -> int:
         """The version number that this run's weights have, or get now."""
-        short = owner["digest"].partition(":")[2][:16]
-        note = f"models/{name}/runs/{owner['run_id']}.{owner['stage']}.{short}.json"
+        note = note_path(name, owner)
         if self.store.exists(note):
             return int(self.store.document(note)["version"])
         version = self._own_claim(name, owner) or self._new_claim(name, owner)
@@ -277,6 +276,17 @@ class ModelRegistry:
 
 def _claim_path(name: str, version: int) -> str:
     return f"models/{name}/claims/{version:08d}.json"
+
+
+def note_path(name: str, owner: Mapping[str, str]) -> str:
+    """Where it stands which version a run's weights got.
+
+    Args:
+        name: of the model.
+        owner: what a claim says: `run_id`, `stage`, `digest`.
+    """
+    short = owner["digest"].partition(":")[2][:16]
+    return f"models/{name}/runs/{owner['run_id']}.{owner['stage']}.{short}.json"
 
 
 def _aliases_path(name: str) -> str:

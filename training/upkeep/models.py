@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from training.artifacts.versions import KINDS, Versions
 from training.errors import IntegrityError
 from training.registry import ModelRegistry
+from training.registry.registry import note_path
 from training.upkeep.finding import Finding
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def check_models(store: ArtifactStore, prefix: str) -> Iterator[Finding]:
         folder = f"models/{name}"
         if not f"{folder}/".startswith(prefix) and not prefix.startswith(f"{folder}/"):
             continue
-        yield from _claims(store, folder, set(registry.numbers(name)))
+        yield from _claims(store, name, set(registry.numbers(name)))
         for alias in store.children(f"{folder}/aliases"):
             yield from _alias(registry, name, alias)
 
@@ -37,11 +38,18 @@ def interrupted_deletions(store: ArtifactStore) -> Iterator[Finding]:
                 yield Finding(path, what, is_harmless=True)
 
 
-def _claims(store: ArtifactStore, folder: str, versions: set[int]) -> Iterator[Finding]:
-    claims = {int(name[:8]) for name in store.numbered(f"{folder}/claims")}
+def _claims(store: ArtifactStore, name: str, versions: set[int]) -> Iterator[Finding]:
+    folder = f"models/{name}"
+    claims = {int(claim[:8]) for claim in store.numbered(f"{folder}/claims")}
     for number in sorted(versions - claims):
         what = f"missing: the claim of version {number}, which is there"
         yield Finding(f"{folder}/claims/{number:08d}.json", what)
+    for number in sorted(versions & claims):
+        with suppress(IntegrityError):
+            note = note_path(name, store.document(f"{folder}/claims/{number:08d}.json"))
+            if not store.exists(note):
+                what = f"missing: the note of version {number}; its run would register it again"
+                yield Finding(note, what)
     for number in sorted(claims - versions):
         path = f"{folder}/claims/{number:08d}.json"
         with suppress(IntegrityError):

@@ -75,7 +75,7 @@ def _history(record: RunRecord) -> Iterator[Finding]:
     if found is None:
         return
     ref, tree = found
-    for block in range(tree["history"]["blocks"]):
+    for block in range(tree.get("history", {}).get("blocks", 0)):
         path = f"{record.folder}/history/{block:08d}.json"
         if not record.store.exists(path):
             yield Finding(path, f"missing: part of the history that {ref.uri} counts on")

@@ -52,6 +52,13 @@ def _claim(filled: Filled) -> str:
     return path
 
 
+def _note(filled: Filled) -> str:
+    (name, _) = filled.store.children(f"models/{filled.name}/runs")
+    path = f"models/{filled.name}/runs/{name}"
+    filled.store.remove(path)
+    return path
+
+
 def _move_of_an_alias(filled: Filled) -> str:
     registry = ModelRegistry(filled.store)
     registry.set_alias(filled.name, "champion", 2, expect=1)
@@ -90,7 +97,7 @@ def _weights(filled: Filled) -> str:
 
 
 @pytest.mark.parametrize(
-    "spoil", [_version, _claim, _move_of_an_alias, _last_checkpoint, _run, _parent, _weights]
+    "spoil", [_version, _claim, _note, _move_of_an_alias, _last_checkpoint, _run, _parent, _weights]
 )
 def test_what_something_refers_to_is_missed(spoil: object, filled: Filled) -> None:
     """By its path, and with who misses it."""
