@@ -9,11 +9,11 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 HAS_STRACE = shutil.which("strace") is not None
 
@@ -43,6 +43,20 @@ class Child:
         """Let it act."""
         os.write(self._word, b"x")
         os.close(self._word)
+
+    def pause(self) -> None:
+        """Stop it after the call that it is in; nothing happens if it ended."""
+        os.kill(self.pid, signal.SIGSTOP)
+        while not self._has_paused():
+            time.sleep(0.001)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def _has_paused(self) -> bool:
+        state = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state in {"T", "Z"}
 
     def wait(self) -> bool:
         """Whether it did all it had to; False: it was killed.

@@ -89,7 +89,7 @@ class Pointer:
         """
         while True:
             name = self._newest()
-            number = int(name.partition(".")[0]) + 1 if name else 1
+            number = int(name[:8]) + 1 if name else 1
             if not isinstance(expect, _Anything):
                 now = self._move(name).to if name else None
                 if now != expect:
@@ -107,10 +107,10 @@ class Pointer:
     def _move(self, name: str) -> Move:
         path = f"{self._folder}/{name}"
         body: dict[str, Any] = self._store.document(path)
-        try:
-            return Move(int(name.partition(".")[0]), body["to"], body["why"], body["at"])
-        except (KeyError, ValueError) as error:
-            raise IntegrityError(f"{path} is no move of a pointer: {error}") from None
+        to, why, at = (body.get(key) for key in ("to", "why", "at"))
+        if isinstance(to, str | None) and isinstance(why, str) and isinstance(at, str):
+            return Move(int(name[:8]), to, why, at)
+        raise IntegrityError(f"{path} is no move of a pointer; make another move")
 
     def _path(self, number: int) -> str:
         return f"{self._folder}/{number:08d}.json"

@@ -127,9 +127,10 @@ class CheckpointManager:
 
     def _ref(self, path: str) -> CheckpointRef:
         metadata = self._store.open(path).metadata
-        if "saved_at" in metadata:
-            self._saved_at[path] = float(metadata["saved_at"])
-        return CheckpointRef(**metadata["checkpoint"])
+        ref = _checked(metadata, path)
+        if isinstance(metadata.get("saved_at"), float):
+            self._saved_at[path] = metadata["saved_at"]
+        return ref
 
     def _is_whole(self, path: str) -> bool:
         try:
@@ -137,3 +138,26 @@ class CheckpointManager:
         except (IntegrityError, NotFoundError):
             return False
         return True
+
+
+def _checked(metadata: Mapping[str, Any], path: str) -> CheckpointRef:
+    """What a manifest says of a checkpoint; whoever may write there may have put anything.
+
+    Raises:
+        IntegrityError: it is no checkpoint, or one of another place.
+    """
+    try:
+        ref = CheckpointRef(**metadata["checkpoint"])
+        counts = (ref.epoch, ref.batch, ref.step)
+        plain = (
+            ref.uri == path
+            and all(type(count) is int and count >= 0 for count in counts)
+            and isinstance(ref.digest, str)
+            and all(isinstance(value, int | float) for value in ref.metrics.values())
+            and all(isinstance(text, str | None) for text in (ref.stop_reason, ref.save))
+        )
+    except (AttributeError, KeyError, TypeError) as error:
+        raise IntegrityError(f"{path} holds no checkpoint: {error}; remove it") from None
+    if not plain:
+        raise IntegrityError(f"{path} holds no checkpoint that was made there; remove it")
+    return ref

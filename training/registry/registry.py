@@ -13,6 +13,7 @@ claim finds it when it is started again, and completes it.
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from training.artifacts import Pointer, encode
 from training.artifacts import digest as digest_of
 from training.artifacts.names import name_of
-from training.errors import ExistsError, NotFoundError, did_you_mean
+from training.errors import ExistsError, IntegrityError, NotFoundError, did_you_mean
 from training.registry.reference import ModelReference
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
     from training.artifacts import ArtifactStore, Commit, Move
     from training.types import StateTree
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,7}")
 
 WEIGHTS_FILE = "weights.safetensors"
 PIPELINE_FILE = "pipeline.safetensors"
@@ -118,12 +121,13 @@ class ModelRegistry:
             StorageError: nothing was registered.
         """
         digest = digest_of(weights)
-        owner = {"run_id": str(card["run_id"]), "stage": stage, "digest": digest}
+        card = {**card, "run_id": str(card["run_id"])}
+        owner = {"run_id": card["run_id"], "stage": stage, "digest": digest}
         version = self._claim(name, owner)
         path = _version_path(name, version)
         files = {WEIGHTS_FILE: encode(weights), PIPELINE_FILE: encode(pipeline)}
         with suppress(ExistsError):  # registered before: `get` returns that version
-            self.store.commit(path, files, {"digest": digest, "card": dict(card)})
+            self.store.commit(path, files, {"digest": digest, "card": card})
         return self.get(ModelReference(name, version))
 
     def get(self, reference: ModelReference | str) -> ModelVersion:
@@ -139,10 +143,11 @@ class ModelRegistry:
         version = self._version(reference) or max(self.numbers(name), default=0)
         path = _version_path(name, version)
         try:
-            metadata = self.store.open(path).metadata
+            commit = self.store.open(path)
         except NotFoundError:
             raise self._absent(name, version) from None
-        return ModelVersion(name, version, metadata["digest"], dict(metadata["card"]), path)
+        card = _card(commit)
+        return ModelVersion(name, version, commit.metadata["digest"], card, path)
 
     def aliases(self, name: str) -> dict[str, int]:
         """The aliases of a model that point to a version.
@@ -162,7 +167,12 @@ class ModelRegistry:
             IntegrityError: its newest entry is damaged; an older one is never taken for it.
         """
         value = self._pointer(name, alias).value
-        return int(value) if value else None
+        if value is None or (isinstance(value, str) and _NUMBER.fullmatch(value)):
+            return int(value) if value else None
+        raise IntegrityError(
+            f"the alias {alias!r} of model {name!r} points to {str(value)[:100]!r}, which is no "
+            f"version; set it again ({_aliases_path(name)}/{alias})"
+        )
 
     def alias_history(self, name: str, alias: str) -> list[Move]:
         """What an alias was moved to, when and why; the newest first."""
@@ -305,12 +315,26 @@ def _version_path(name: str, version: int) -> str:
     return f"{_versions_path(name)}/{version:08d}"
 
 
+def _card(commit: Commit) -> dict[str, Any]:
+    """The card of a version, with what every card has.
+
+    Raises:
+        IntegrityError: it is none: whoever may write there may have put anything.
+    """
+    card, digest = commit.metadata.get("card"), commit.metadata.get("digest")
+    if isinstance(card, dict) and isinstance(digest, str) and isinstance(card.get("run_id"), str):
+        metrics = card.get("metrics")
+        if isinstance(metrics, dict) and all(isinstance(m, int | float) for m in metrics.values()):
+            return dict(card)
+    raise IntegrityError(f"{commit.path} holds no registered model; remove it")
+
+
 def _summary(commit: Commit) -> dict[str, Any]:
-    card = commit.metadata["card"]
+    card = _card(commit)
     return {
         "version": int(commit.path.rpartition("/")[2]),
         "digest": commit.metadata["digest"],
-        "run_id": str(card["run_id"]),
+        "run_id": card["run_id"],
         "metrics": _finite(card["metrics"]),
     }
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from training.checkpoints import CheckpointManager
 from training.config import CheckpointsConfig
-from training.errors import IntegrityError
+from training.errors import RetrainError
 from training.run import RunRecord, is_at_work, run_ids
 from training.upkeep.models import interrupted_deletions
 from training.upkeep.runs import check_results
@@ -116,7 +116,7 @@ def _checkpoints(record: RunRecord) -> Iterator[Removal]:
         config = CheckpointsConfig.model_validate(record.about()["config"]["checkpoints"])
         if is_at_work(record):
             return
-    except (ValidationError, IntegrityError, KeyError):
+    except (ValidationError, RetrainError, LookupError, TypeError):
         return  # of another version of this project, or damaged: nobody knows what it needs
     folder = f"{record.folder}/checkpoints"
     manager = CheckpointManager(store, folder, config.keep)

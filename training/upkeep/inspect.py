@@ -47,7 +47,11 @@ def inspect(store: ArtifactStore, prefix: str = "") -> Inspection:
     found = store.verify(prefix)
     result = Inspection(found.files, found.bytes)
     result.damaged.extend(Finding(problem.path, problem.what) for problem in found.problems)
+    damaged = [finding.path for finding in result.damaged]
     for finding in (*check_runs(store, prefix), *check_models(store, prefix)):
+        if any(path == finding.path or path.startswith(f"{finding.path.rstrip('/')}/")
+               for path in damaged):  # fmt: skip
+            continue  # it cannot be followed for a reason that is told already
         (result.left_over if finding.is_harmless else result.missing).append(finding)
     if not prefix:
         result.left_over.extend(_left_over(store))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from training.artifacts.versions import KINDS, Versions
-from training.errors import IntegrityError
 from training.registry import ModelRegistry
 from training.registry.registry import note_path
-from training.upkeep.finding import Finding
+from training.upkeep.finding import Finding, followed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,18 +42,20 @@ def _claims(store: ArtifactStore, name: str, versions: set[int]) -> Iterator[Fin
     for number in sorted(versions - claims):
         what = f"missing: the claim of version {number}, which is there"
         yield Finding(f"{folder}/claims/{number:08d}.json", what)
-    for number in sorted(versions & claims):
-        with suppress(IntegrityError):
-            note = note_path(name, store.document(f"{folder}/claims/{number:08d}.json"))
-            if not store.exists(note):
+    broken: list[Finding] = []
+    for number in sorted(claims):
+        path = f"{folder}/claims/{number:08d}.json"
+        with followed(path, broken):
+            owner = store.document(path)
+            note = note_path(name, owner)
+            if number not in versions:
+                run = owner["run_id"]
+                what = f"run {run} died before it registered version {number}; start it again"
+                yield Finding(path, what, is_harmless=True)
+            elif not store.exists(note):
                 what = f"missing: the note of version {number}; its run would register it again"
                 yield Finding(note, what)
-    for number in sorted(claims - versions):
-        path = f"{folder}/claims/{number:08d}.json"
-        with suppress(IntegrityError):
-            run = store.document(path)["run_id"]
-            what = f"run {run} died before it registered version {number}; it does when it goes on"
-            yield Finding(path, what, is_harmless=True)
+    yield from broken
 
 
 def _alias(registry: ModelRegistry, name: str, alias: str) -> Iterator[Finding]:
@@ -63,8 +63,10 @@ def _alias(registry: ModelRegistry, name: str, alias: str) -> Iterator[Finding]:
     numbers = {int(entry[:8]) for entry in registry.store.numbered(folder)}
     for number in sorted(set(range(1, max(numbers, default=0))) - numbers):
         yield Finding(f"{folder}/{number:08d}.json", f"missing: a move of the alias {alias!r}")
-    with suppress(IntegrityError):
+    broken: list[Finding] = []
+    with followed(f"{folder}/", broken):
         version = registry.alias(name, alias)
         if version is not None and version not in registry.numbers(name):
             path = f"models/{name}/versions/{version:08d}"
             yield Finding(path, f"missing: the alias {alias!r} points to it; point it elsewhere")
+    yield from broken

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from training.checkpoints import CheckpointManager
-from training.errors import IntegrityError, NotFoundError
+from training.errors import NotFoundError
 from training.registry import ModelReference, ModelRegistry
 from training.run import RunRecord, run_ids
-from training.upkeep.finding import Finding
+from training.upkeep.finding import Finding, followed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 def check_runs(store: ArtifactStore, prefix: str) -> Iterator[Finding]:
     """What is missing of the runs at or below a path.
 
-    A document that is damaged is found elsewhere, and skipped here.
+    What cannot be followed because a document is damaged is told with a slash at its end.
     """
     for name in store.children("runs"):
         record = RunRecord(store, name)
@@ -30,9 +29,11 @@ def check_runs(store: ArtifactStore, prefix: str) -> Iterator[Finding]:
             what = "missing: without it nobody knows what this run is; start the run again"
             yield Finding(f"{record.folder}/run.json", what)
             continue
+        broken: list[Finding] = []
         for check in (_parent, _outcome, _history):
-            with suppress(IntegrityError):
+            with followed(f"{record.folder}/", broken):
                 yield from check(record)
+        yield from broken
 
 
 def check_results(store: ArtifactStore) -> Iterator[Finding]:
