@@ -82,11 +82,15 @@ class Backend(Protocol):
         ...
 
     def names(self, path: str) -> list[str]:
-        """The same, sooner and in any order: what each is, is not looked at."""
+        """All names at a path, in any order: what each is, is not looked at."""
         ...
 
     def stamps(self, path: str) -> dict[str, str]:
         """Names of the commits at a path, each with what changes when it is another commit."""
+        ...
+
+    def folder_stamp(self, path: str) -> str | None:
+        """What changes with every commit that comes or goes at a path; None: nothing is sure to."""
         ...
 
     def walk(self, path: str) -> Iterator[tuple[str, bool]]:

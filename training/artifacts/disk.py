@@ -14,6 +14,7 @@ when they are moved out of it.
 from __future__ import annotations
 
 import stat
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,8 @@ QUARANTINE = ".quarantine"
 HIDDEN = {STAGE, TRASH, QUARANTINE, LOCKS}
 
 _DOCUMENT = "document"
+_SETTLED = 1.0
+"""Seconds after which the next change of a directory is sure to get another time."""
 
 
 class DiskReader:
@@ -133,14 +136,14 @@ class Disk:
         return []
 
     def names(self, path: str) -> list[str]:
-        """The same, sooner and in any order: what each is, is not looked at."""
+        """All names at a path, in any order: what each is, is not looked at."""
         parts = tuple(path.split("/")) if path else ()
         with (
             self._folders.explained(f"list {path}"),
             suppress(FileNotFoundError),
             self._folders.open(parts) as directory,
         ):
-            return [name for name in fs.names(directory) if is_name(name) and name != MANIFEST]
+            return fs.unsorted_names(directory)
         return []
 
     def stamps(self, path: str) -> dict[str, str]:
@@ -157,6 +160,22 @@ class Disk:
                 if is_name(name) and (stamp := _stamp(name, directory))
             }
         return {}
+
+    def folder_stamp(self, path: str) -> str | None:
+        """Inode and times of a directory that was left alone for a while; None of any other.
+
+        The system's clock for files ticks only every few milliseconds: a directory that changed
+        just now could change again without a trace.
+        """
+        with (
+            self._folders.explained(f"look at {path}"),
+            suppress(FileNotFoundError),
+            self._folders.open(tuple(path.split("/"))) as directory,
+        ):
+            found = fs.status(directory)
+            if time.time() - max(found.st_mtime, found.st_ctime) > _SETTLED:
+                return f"{found.st_ino}.{found.st_mtime_ns}.{found.st_ctime_ns}"
+        return None
 
     def walk(self, path: str) -> Iterator[tuple[str, bool]]:
         """Every path at or below this one, and whether it is a regular file."""

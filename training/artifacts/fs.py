@@ -139,6 +139,11 @@ def remove_directory(name: str, inside: int) -> None:
     os.rmdir(name, dir_fd=inside)
 
 
+def unsorted_names(directory: int) -> list[str]:
+    """The names in a directory."""
+    return os.listdir(directory)
+
+
 def names(directory: int) -> list[str]:
     """The names in a directory, sorted."""
     return sorted(os.listdir(directory))

@@ -1,10 +1,10 @@
 """A memory of what manifests said, for lists of thousands: nothing is believed because it is here.
 
 A commit never changes, so what its manifest said may be remembered. What exists is always looked up
-in the store; a row counts only while the store gives the same stamp for its commit, and a commit is
-never loaded by what a row says. So the index can be lost, deleted or out of date without harm; it
-is an SQLite file for each store in this machine's cache folder (RETRAIN_CACHE, or XDG_CACHE_HOME,
-or `~/.cache`), and where that cannot be written lists take longer.
+in the store; a row counts only while the store gives the same stamp for its commit (a whole list:
+for its folder), and a commit is never loaded by what a row says. So the index can be lost, deleted
+or out of date without harm; it is an SQLite file for each store in this machine's cache folder
+(RETRAIN_CACHE, or XDG_CACHE_HOME, or `~/.cache`); where that cannot be written, lists take longer.
 """
 
 from __future__ import annotations
@@ -56,6 +56,35 @@ class Index:
             self.forget()  # damaged, or no place for it: the next list makes it again
             return _read(stamps, read)
 
+    def known_list(self, view: str, path: str, stamp: str) -> dict[str, Summary] | None:
+        """The summaries of all commits at a path, if nothing came or went there since."""
+        import sqlite3
+
+        if not self.path.exists():
+            return None
+        try:
+            with closing(self._opened()) as database:
+                row = database.execute(
+                    f"SELECT summaries FROM list{SCHEMA} WHERE view = ? AND path = ? AND stamp = ?",  # noqa: S608 - a number of our own
+                    (view, path, stamp),
+                ).fetchone()
+                return orjson.loads(row[0]) if row else None
+        except (sqlite3.Error, OSError, orjson.JSONDecodeError):
+            self.forget()
+            return None
+
+    def note_list(self, view: str, path: str, stamp: str, summaries: dict[str, Summary]) -> None:
+        """Remember them, where they are many."""
+        import sqlite3
+
+        if len(summaries) < WORTH_IT:
+            return
+        with suppress(sqlite3.Error, OSError), closing(self._opened()) as database:
+            database.execute(
+                f"INSERT OR REPLACE INTO list{SCHEMA} VALUES (?, ?, ?, ?)",  # noqa: S608 - as above
+                (view, path, stamp, orjson.dumps(summaries)),
+            )
+
     def forget(self) -> bool:
         """Delete it; whether there was one."""
         found = self.path.exists()
@@ -75,6 +104,10 @@ class Index:
             f"CREATE TABLE IF NOT EXISTS said{SCHEMA} "
             "(view TEXT, path TEXT, stamp TEXT, summary TEXT, PRIMARY KEY (view, path)) "
             "WITHOUT ROWID"
+        )
+        database.execute(
+            f"CREATE TABLE IF NOT EXISTS list{SCHEMA} "
+            "(view TEXT, path TEXT, stamp TEXT, summaries BLOB, PRIMARY KEY (view, path))"
         )
         return database
 

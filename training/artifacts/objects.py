@@ -193,8 +193,12 @@ class Objects:
         return [name for name in self._names(path) if is_name(name) and name != MANIFEST]
 
     def names(self, path: str) -> list[str]:
-        """The same: a listing says no more."""
-        return self.children(path)
+        """All names at a path: what each is, is not looked at."""
+        return self._names(path)
+
+    def folder_stamp(self, path: str) -> str | None:
+        """None: there are no folders."""
+        return None
 
     def stamps(self, path: str) -> dict[str, str]:
         """Names of the commits at a path, each with what the storage says of its manifest."""

@@ -215,9 +215,16 @@ class ArtifactStore:
                 logger.warning("left out of the list: %s", error)
                 return None
 
+        settled = self._backend.folder_stamp(path)
+        known = self.index.known_list(view, path, settled) if settled else None
+        if known is not None:
+            return known
         stamps = self._backend.stamps(path).items()
         numbered = {f"{path}/{name}": stamp for name, stamp in stamps if _NUMBERED.fullmatch(name)}
-        return self.index.summaries(view, numbered, read)
+        found = self.index.summaries(view, numbered, read)
+        if settled and len(found) == len(numbered):
+            self.index.note_list(view, path, settled, found)
+        return found
 
     def numbered(self, path: str) -> builtins.list[str]:
         """Names at a path that are eight digits, with or without an ending; in no order.

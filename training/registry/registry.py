@@ -17,7 +17,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from training.artifacts import Pointer, encode
 from training.artifacts import digest as digest_of
@@ -72,8 +72,7 @@ class ModelVersion:
         return {"name": self.name, "version": self.version, "digest": self.digest}
 
 
-@dataclass(frozen=True, slots=True)
-class ModelSummary:
+class ModelSummary(NamedTuple):
     """One version of a model in short, for lists.
 
     Attributes:
@@ -93,12 +92,26 @@ class ModelSummary:
     uri: str
 
 
+@dataclass(slots=True)
+class _Claims:
+    """Of one model.
+
+    Attributes:
+        newest: the highest number that is claimed.
+        unfollowed: numbers that were claimed and that no version followed.
+    """
+
+    newest: int
+    unfollowed: builtins.list[int]
+
+
 class ModelRegistry:
     """Registered models in an `ArtifactStore`."""
 
     def __init__(self, store: ArtifactStore) -> None:
         """Keep versions in this store."""
         self.store = store
+        self._claims: dict[str, _Claims] = {}
 
     def save_model(
         self,
@@ -128,7 +141,13 @@ class ModelRegistry:
         files = {WEIGHTS_FILE: encode(weights), PIPELINE_FILE: encode(pipeline)}
         with suppress(ExistsError):  # registered before: `get` returns that version
             self.store.commit(path, files, {"digest": digest, "card": card})
-        return self.get(ModelReference(name, version))
+        made = self.get(ModelReference(name, version))
+        if (made.digest, made.run_id) != (digest, card["run_id"]):
+            raise IntegrityError(
+                f"{path} holds the model of run {made.run_id}, though {card['run_id']} has claimed "
+                f"it: a claim was lost; see `retrain verify {name}`"
+            )
+        return made
 
     def get(self, reference: ModelReference | str) -> ModelVersion:
         """A version, the newest where none is named.
@@ -207,7 +226,12 @@ class ModelRegistry:
         Versions whose manifest is damaged are logged and left out.
         """
         found = self.store.summaries(_versions_path(name), "model", _summary)
-        return [ModelSummary(name, **found[path], uri=path) for path in sorted(found, reverse=True)]
+        return [
+            ModelSummary(
+                name, said["version"], said["digest"], said["run_id"], said["metrics"], path
+            )
+            for path, said in sorted(found.items(), reverse=True)
+        ]
 
     def names(self) -> builtins.list[str]:
         """Models that have a version."""
@@ -261,27 +285,40 @@ class ModelRegistry:
             return int(self.store.document(note)["version"])
         version = self._own_claim(name, owner) or self._new_claim(name, owner)
         self.store.create(note, {"version": version})
+        self._known(name).unfollowed.remove(version)
         return version
 
     def _own_claim(self, name: str, owner: dict[str, str]) -> int | None:
         """A claim that this run made before it died, and that no version followed."""
-        for number in sorted(set(self._claims(name)) - set(self.numbers(name))):
+        for number in self._known(name).unfollowed:
             if self.store.document(_claim_path(name, number)) == owner:
                 return number
         return None
 
-    def _claims(self, name: str) -> builtins.list[int]:
-        return [int(item[:8]) for item in self.store.numbered(f"models/{name}/claims")]
-
     def _new_claim(self, name: str, owner: dict[str, str]) -> int:
-        number = max(self._claims(name), default=0)
+        known = self._known(name)
         while True:
-            number += 1
+            known.newest += 1
+            if self.store.exists(_version_path(name, known.newest)):
+                continue  # its claim was lost
             try:
-                self.store.create(_claim_path(name, number), owner)
+                self.store.create(_claim_path(name, known.newest), owner)
             except ExistsError:
+                known.newest = max(known.newest, self._listed(name).newest)
                 continue  # another run was quicker: the next number
-            return number
+            known.unfollowed.append(known.newest)
+            return known.newest
+
+    def _known(self, name: str) -> _Claims:
+        """What this process has seen; an exclusive create tells what others have claimed since."""
+        if name not in self._claims:
+            self._claims[name] = self._listed(name)
+        return self._claims[name]
+
+    def _listed(self, name: str) -> _Claims:
+        claims = {int(item[:8]) for item in self.store.numbered(f"models/{name}/claims")}
+        versions = set(self.numbers(name))
+        return _Claims(max(claims | versions, default=0), sorted(claims - versions))
 
 
 def _claim_path(name: str, version: int) -> str:
