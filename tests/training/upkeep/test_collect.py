@@ -56,6 +56,7 @@ def test_a_run_at_work_is_left_alone(filled: Filled) -> None:
     for run in (0, 1):
         strict(filled, run)
     with filled.store.lock(f"runs/{filled.runs[0]}/lock"):
+        assert {removal.run for removal in removable(filled.store)} == {filled.runs[1]}
         list(collect(filled.store))
         assert len(filled.checkpoints(0)) == 4
         assert len(filled.checkpoints(1)) == 1
