@@ -1,4 +1,4 @@
-"""Each guard is taken out of a copy of the project; then the test that is named for it must fail."""
+"""Each guard is taken out of a copy of the project, and the test that is named for it must fail."""
 
 from __future__ import annotations
 
