@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from training.artifacts.names import is_name
 from training.checkpoints import CheckpointManager
 from training.registry import ModelReference, ModelRegistry
 from training.run import RunRecord, is_at_work, run_ids, stored_history
@@ -70,8 +71,7 @@ def prefix_of(store: ArtifactStore, what: str | None) -> str:
     """
     if what is None:
         return ""
-    record = RunRecord(store, what)
-    if record.is_known:
+    if is_name(what) and (record := RunRecord(store, what)).is_known:
         return record.folder
     registry = ModelRegistry(store)
     reference = ModelReference.parse(what)

@@ -136,3 +136,18 @@ def test_a_storage_that_is_not_there_yet(retrain: Retrain, tmp_path: Path) -> No
     for command in ("verify", "repair", "gc"):
         assert retrain(command, *place)[0] == 0
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_model_is_shown_and_verified_by_its_alias(retrain: Retrain, store: ArtifactStore) -> None:
+    """Wherever a model is named; an alias that is not there is wrong input."""
+    registry = ModelRegistry(store)
+    (name,) = registry.names()
+    registry.set_alias(name, "champion", 1, expect=None)
+    code, out, _ = retrain("models", "show", f"{name}@champion", "--json")
+    assert code == 0
+    assert json.loads(out)["version"] == 1
+    for reference in (f"{name}@champion", f"{name}:1", name, *run_ids(store)):
+        assert retrain("verify", reference)[0] == 0
+    code, _, err = retrain("models", "show", f"{name}@champ")
+    assert code == 2
+    assert "did you mean 'champion'" in err

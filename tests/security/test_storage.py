@@ -230,16 +230,29 @@ def mutated(value: Any, data: st.DataObject) -> Any:  # noqa: ANN401 - JSON
     return data.draw(JSON)
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+_SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=_SLOW)
 @given(st.data())
 def test_fuzzed_documents_with_right_seals_are_used_or_refused(
     attacker: Attacker, data: st.DataObject
 ) -> None:
     """Whatever stands in them: an error of ours at most."""
+    fuzz(attacker, data)
+
+
+@pytest.mark.long
+@settings(max_examples=3000, deadline=None, suppress_health_check=_SLOW)
+@given(st.data())
+def test_thousands_of_fuzzed_documents_are_used_or_refused(
+    attacker: Attacker, data: st.DataObject
+) -> None:
+    """The same, longer."""
+    fuzz(attacker, data)
+
+
+def fuzz(attacker: Attacker, data: st.DataObject) -> None:
     attacker.restore()
     path = data.draw(st.sampled_from(DOCUMENTS))
     file = attacker.root / path

@@ -168,7 +168,8 @@ class ArtifactStore:
         Args:
             path: where.
             body: plain values.
-            durable: False: a power cut may take it back, or leave nothing of it; never a part.
+            durable: False: a power cut may take it back, or damage it, and then whoever reads it is
+                told. Only for what nothing depends on.
         """
         parts_of(path)
         self._backend.replace(path, seal_at(path, body), durable=durable)

@@ -26,6 +26,8 @@ def check_runs(store: ArtifactStore, prefix: str) -> Iterator[Finding]:
         if not f"{record.folder}/".startswith(prefix) and not prefix.startswith(record.folder):
             continue
         if not record.is_known:
+            if not store.children(record.folder):
+                continue  # it begins just now
             what = "missing: without it nobody knows what this run is; start the run again"
             yield Finding(f"{record.folder}/run.json", what)
             continue

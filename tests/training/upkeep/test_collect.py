@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from training.artifacts import ArtifactStore
 from training.artifacts.stage import machine_id
 from training.registry import ModelRegistry
 from training.upkeep import Choice, collect, inspect, removable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.training.upkeep.conftest import Filled
+    from training.upkeep.finding import Finding
 
 
 def strict(filled: Filled, run: int = 0) -> None:
@@ -124,3 +129,27 @@ def test_old_artifacts_go_when_that_is_asked_for(filled: Filled) -> None:
     ]
     assert store.versions("reports", "r") == [2, 4]
     assert store.put("reports", "r", {}).version == 5
+
+
+def test_a_training_is_not_disturbed(train: Callable[..., Any], tmp_path: Path) -> None:
+    """Inspected and collected from all the time, it ends with the same weights, and is whole."""
+    settings = {"epochs": 4, "checkpoints": {"every_n_batches": 2, "keep": [{"type": "latest"}]}}
+    undisturbed = train(storage=tmp_path / "undisturbed", **settings)
+    store = ArtifactStore(tmp_path / "storage")
+    told: list[Finding] = []
+    ended = threading.Event()
+
+    def look_after() -> None:
+        while not ended.is_set():
+            list(collect(store, Choice(quarantine=True, artifacts_older_than=0)))
+            found = inspect(store)
+            told.extend([*found.damaged, *found.missing])
+
+    with ThreadPoolExecutor(1) as aside:
+        looking = aside.submit(look_after)
+        disturbed = train(**settings)
+        ended.set()
+        looking.result()
+    assert told == []
+    assert disturbed.model["digest"] == undisturbed.model["digest"]
+    assert inspect(store).missing == []
