@@ -33,7 +33,16 @@ class Index:
 
     def __init__(self, url: str) -> None:
         """For the store at this URL; nothing is made before it is of use."""
-        self.path = cache_folder() / f"index-{blake3(url.encode()).hexdigest()[:24]}.sqlite"
+        self._name = f"index-{blake3(url.encode()).hexdigest()[:24]}.sqlite"
+
+    @property
+    def path(self) -> Path:
+        """Where it is.
+
+        Raises:
+            OSError: this machine has no cache folder.
+        """
+        return cache_folder() / self._name
 
     def summaries(
         self, view: str, stamps: Mapping[str, str], read: Callable[[str], Summary | None]
@@ -60,9 +69,9 @@ class Index:
         """The summaries of all commits at a path, if nothing came or went there since."""
         import sqlite3
 
-        if not self.path.exists():
-            return None
         try:
+            if not self.path.exists():
+                return None
             with closing(self._opened()) as database:
                 row = database.execute(
                     f"SELECT summaries FROM list{SCHEMA} WHERE view = ? AND path = ? AND stamp = ?",  # noqa: S608 - a number of our own
@@ -87,8 +96,9 @@ class Index:
 
     def forget(self) -> bool:
         """Delete it; whether there was one."""
-        found = self.path.exists()
+        found = False
         with suppress(OSError):
+            found = self.path.exists()
             for ending in ("", "-wal", "-shm"):
                 self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
         return found
@@ -113,11 +123,18 @@ class Index:
 
 
 def cache_folder() -> Path:
-    """Where this machine keeps what it can lose."""
+    """Where this machine keeps what it can lose.
+
+    Raises:
+        OSError: nowhere.
+    """
     given = os.environ.get("RETRAIN_CACHE")
     if given:
         return Path(given)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "retrain"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "retrain"
+    except RuntimeError as error:  # a user without a home, as in some containers
+        raise OSError(str(error)) from error
 
 
 def _read(paths: Mapping[str, str], read: Callable[[str], Summary | None]) -> dict[str, Summary]:

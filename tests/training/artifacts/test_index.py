@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,6 @@ from training.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 MANY = WORTH_IT + 6
 
@@ -81,13 +81,17 @@ def test_what_is_deleted_or_replaced_is_never_told_from_memory(
     assert len(reads) == 2 * MANY
 
 
-@pytest.mark.parametrize("damage", ["not a database", "no place", "other rows"])
+@pytest.mark.parametrize("damage", ["not a database", "no place", "no home", "other rows"])
 def test_an_index_that_is_damaged_is_made_again(
-    damage: str, disk: ArtifactStore, cache: Path
+    damage: str, disk: ArtifactStore, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or done without."""
     refs = fill(disk)
-    if damage == "no place":
+    if damage == "no home":
+        monkeypatch.delenv("RETRAIN_CACHE")
+        monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+        monkeypatch.setattr(Path, "home", _no_home)
+    elif damage == "no place":
         cache.write_text("a file")
     else:
         disk.list()
@@ -95,6 +99,10 @@ def test_an_index_that_is_damaged_is_made_again(
         disk.index.path.write_bytes(content)
     for _ in range(2):
         assert disk.list() == refs
+
+
+def _no_home() -> Path:
+    raise RuntimeError("Could not determine home directory.")
 
 
 def _with_broken_rows(store: ArtifactStore) -> bytes:
