@@ -126,7 +126,11 @@ class Versions:
                 yield ArtifactRef(self.kind, self.name, number, path, **summary)
 
     def _existing(self, number: int | None) -> int:
-        if number is not None and self._is_there(number):
+        if number is None:
+            newest = max(self._noted("versions"), default=0)
+            if newest and self._is_there(newest):
+                return newest
+        elif self._is_there(number):
             return number
         numbers = self.numbers()
         if not numbers:
