@@ -46,6 +46,8 @@ class ResultStorage(WritableFileSystem):
             RetrainError: there is none, or it is damaged; Prefect then runs the task.
         """
         body = self._store.document(self._place(path))
+        if not isinstance(body.get("metadata"), dict) or "result" not in body:
+            raise StorageError(f"{self._place(path)} is no record of a result; remove it")
         serializer = PLAIN_JSON.model_dump(mode="json")
         metadata = body["metadata"] | {"serializer": serializer}
         return json.dumps({"metadata": metadata, "result": json.dumps(body["result"])}).encode()

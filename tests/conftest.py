@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
 
 import numpy as np
 import pandas as pd
@@ -30,8 +35,11 @@ DATA = {
 
 
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A developer's settings change no test."""
+def _own_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A developer's settings change no test, and no test fills a developer's cache."""
+    monkeypatch.setenv("RETRAIN_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     for name in ("RETRAIN_STORAGE", "RETRAIN_TRUSTED_MODULES"):
         monkeypatch.delenv(name, raising=False)
 
@@ -66,6 +74,57 @@ def train(tmp_path: Path, table: pd.DataFrame) -> Train:
         return engine.train(model, manager, training, callbacks=callbacks, resume_from=resume_from)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def bucket_url() -> Iterator[str]:
+    """A bucket on a real S3 server, in a process of its own, started once; for child processes too.
+
+    Credentials are where a user has them: in the environment.
+    """
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    secrets = {
+        "AWS_ACCESS_KEY_ID": "planted-key-id",
+        "AWS_SECRET_ACCESS_KEY": "planted-secret-key",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": address,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in secrets.items():
+            environment.setenv(name, value)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_for(address)
+            import s3fs
+
+            s3fs.S3FileSystem(use_listings_cache=False).mkdir("bucket")
+            yield "s3://bucket"
+        finally:
+            process.kill()
+            process.wait()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def wait_for(address: str) -> None:
+    """Return when a server answers."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with urlopen(address, timeout=5):
+                return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ The tree, with the exit code that the `retrain` command ends with::
     ├── StorageError             1  the storage refused or failed
     │   ├── IntegrityError       1  stored bytes are not what their manifest says
     │   ├── ExistsError          1  that name is taken, and names are never overwritten
+    │   ├── ConflictError        1  somebody else moved a pointer first
     │   └── BusyError            1  another process works on the same run
     └── InterruptedRunError  130/143  stopped from outside, with a checkpoint committed
 
@@ -70,6 +71,10 @@ class IntegrityError(StorageError):
 
 class ExistsError(StorageError):
     """The name is taken, and names are never overwritten."""
+
+
+class ConflictError(StorageError):
+    """A pointer does not point to what it was expected to: somebody else moved it first."""
 
 
 class BusyError(StorageError):

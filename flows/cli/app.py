@@ -35,6 +35,9 @@ models = typer.Typer(name="models", help="The registry.", no_args_is_help=True)
 app.add_typer(models)
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.")]
+Part = Annotated[
+    str | None, typer.Argument(metavar="[RUN_ID | NAME:VERSION]", help="Default: everything.")
+]
 RunId = Annotated[str, typer.Argument(metavar="RUN_ID")]
 
 
@@ -119,16 +122,54 @@ def show(run_id: RunId, storage: Storage = DEFAULT_STORAGE, as_json: AsJson = Fa
 
 @app.command()
 def verify(
-    what: Annotated[
-        str | None, typer.Argument(metavar="[RUN_ID | NAME:VERSION]", help="Default: everything.")
-    ] = None,
+    what: Part = None,
     storage: Storage = DEFAULT_STORAGE,
     as_json: AsJson = False,  # noqa: FBT002 - a command-line flag
 ) -> None:
-    """Check every byte of checkpoints and registered models against their manifests."""
-    from flows.cli.look import print_verification
+    """Check every byte and every reference; say what is damaged, missing, left over."""
+    from flows.cli.upkeep import print_verification
 
     print_verification(what, storage, as_json=as_json)
+
+
+@app.command()
+def repair(
+    what: Part = None,
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: AsJson = False,  # noqa: FBT002 - a command-line flag
+) -> None:
+    """Move what is damaged aside, delete what dead processes left; says each thing that it does."""
+    from flows.cli.upkeep import print_repair
+
+    print_repair(what, storage, as_json=as_json)
+
+
+@app.command()
+def gc(
+    storage: Storage = DEFAULT_STORAGE,
+    delete: Annotated[bool, typer.Option("--yes", help="Delete it; else only say it.")] = False,  # noqa: FBT002 - a command-line flag
+    quarantine: Annotated[  # noqa: FBT002 - a command-line flag
+        bool, typer.Option("--quarantine", help="Also what was damaged and moved aside.")
+    ] = False,
+    artifacts_days: Annotated[
+        float | None,
+        typer.Option(
+            "--artifacts-days",
+            min=0,
+            metavar="DAYS",
+            help="Also reports, data sets and the like that are older and that nothing names.",
+        ),
+    ] = None,
+    artifacts_keep: Annotated[
+        int, typer.Option("--artifacts-keep", min=1, help="How many versions of each stay anyway.")
+    ] = 1,
+    as_json: AsJson = False,  # noqa: FBT002 - a command-line flag
+) -> None:
+    """Say what no rule, version, alias or run needs any more; `--yes` deletes it."""
+    from flows.cli.upkeep import choice, print_collection
+
+    chosen = choice(quarantine, artifacts_days, artifacts_keep)
+    print_collection(storage, chosen, delete=delete, as_json=as_json)
 
 
 @app.command()
@@ -149,7 +190,7 @@ def list_models(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> 
 
 @models.command("show")
 def show_model(
-    reference: Annotated[str, typer.Argument(metavar="NAME[:VERSION]")],
+    reference: Annotated[str, typer.Argument(metavar="NAME[:VERSION | @ALIAS]")],
     storage: Storage = DEFAULT_STORAGE,
     as_json: AsJson = False,  # noqa: FBT002 - a command-line flag
 ) -> None:

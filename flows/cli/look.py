@@ -1,4 +1,4 @@
-"""The commands that only look: runs, models, verification, validation."""
+"""The commands that only look: runs, models, validation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import yaml
 
 from training.artifacts import ArtifactStore
 from training.callbacks.logging import format_metrics
-from training.errors import IntegrityError
 from training.registry import ModelRegistry
 
 if TYPE_CHECKING:
@@ -109,31 +108,6 @@ def print_model(reference: str, storage: str, *, as_json: bool) -> None:
         typer.echo(json.dumps(found))
         return
     typer.echo(yaml.safe_dump(found, sort_keys=False, allow_unicode=True).rstrip())
-
-
-def print_verification(what: str | None, storage: str, *, as_json: bool) -> None:
-    """Check every byte.
-
-    Raises:
-        NotFoundError: there is no such run or version.
-        IntegrityError: something is damaged; each is named.
-    """
-    from flows.cli.summary import prefix_of
-
-    store = ArtifactStore(storage)
-    found = store.verify(prefix_of(store, what))
-    problems = [{"path": problem.path, "problem": problem.what} for problem in found.problems]
-    if as_json:
-        typer.echo(json.dumps({"files": found.files, "bytes": found.bytes, "problems": problems}))
-    else:
-        typer.echo(f"{found.files} files, {found.bytes:,} bytes checked in {storage}")
-    for problem in problems:
-        typer.echo(f"{problem['path']}: {problem['problem']}", err=True)
-    if problems:
-        raise IntegrityError(
-            f"{len(problems)} problem(s) in {storage}; a run goes back to its newest whole "
-            "checkpoint by itself, a damaged model is to be registered again"
-        )
 
 
 def _held_out(metrics: dict[str, float]) -> dict[str, float]:

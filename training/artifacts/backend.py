@@ -81,6 +81,18 @@ class Backend(Protocol):
         """Names of what lies in a directory, sorted; none when there is no such directory."""
         ...
 
+    def names(self, path: str) -> list[str]:
+        """All names at a path, in any order: what each is, is not looked at."""
+        ...
+
+    def stamps(self, path: str) -> dict[str, str]:
+        """Names of the commits at a path, each with what changes when it is another commit."""
+        ...
+
+    def folder_stamp(self, path: str) -> str | None:
+        """What changes with every commit that comes or goes at a path; None: nothing is sure to."""
+        ...
+
     def walk(self, path: str) -> Iterator[tuple[str, bool]]:
         """Every path at or below this one, and whether it is a regular file.
 
@@ -96,8 +108,24 @@ class Backend(Protocol):
         """Move a file or directory aside; returns where. NotFoundError if there is none."""
         ...
 
-    def sweep(self) -> list[str]:
-        """Delete what dead processes left; returns what."""
+    def aside(self) -> list[str]:
+        """Every file that lies where `quarantine` moved it."""
+        ...
+
+    def clear_aside(self) -> None:
+        """Delete them."""
+        ...
+
+    def sweep(self, *, dry_run: bool = False) -> list[str]:
+        """Delete what dead processes left, or only look; returns what."""
+        ...
+
+    def orphans(self) -> list[str]:
+        """Files that no commit will ever name, and that `sweep` cannot tell."""
+        ...
+
+    def remove_orphans(self) -> None:
+        """Delete them."""
         ...
 
     def lock(self, path: str) -> AbstractContextManager[None]:

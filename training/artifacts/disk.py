@@ -14,6 +14,7 @@ when they are moved out of it.
 from __future__ import annotations
 
 import stat
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,8 @@ QUARANTINE = ".quarantine"
 HIDDEN = {STAGE, TRASH, QUARANTINE, LOCKS}
 
 _DOCUMENT = "document"
+_SETTLED = 1.0
+"""Seconds after which the next change of a directory is sure to get another time."""
 
 
 class DiskReader:
@@ -132,6 +135,48 @@ class Disk:
             return [name for name in fs.names(directory) if _is_shown(name, directory)]
         return []
 
+    def names(self, path: str) -> list[str]:
+        """All names at a path, in any order: what each is, is not looked at."""
+        parts = tuple(path.split("/")) if path else ()
+        with (
+            self._folders.explained(f"list {path}"),
+            suppress(FileNotFoundError),
+            self._folders.open(parts) as directory,
+        ):
+            return fs.unsorted_names(directory)
+        return []
+
+    def stamps(self, path: str) -> dict[str, str]:
+        """Names of the directories at a path, each with its inode and when that was changed."""
+        parts = tuple(path.split("/")) if path else ()
+        with (
+            self._folders.explained(f"list {path}"),
+            suppress(FileNotFoundError),
+            self._folders.open(parts) as directory,
+        ):
+            return {
+                name: stamp
+                for name in fs.names(directory)
+                if is_name(name) and (stamp := _stamp(name, directory))
+            }
+        return {}
+
+    def folder_stamp(self, path: str) -> str | None:
+        """Inode and times of a directory that was left alone for a while; None of any other.
+
+        The system's clock for files ticks only every few milliseconds: a directory that changed
+        just now could change again without a trace.
+        """
+        with (
+            self._folders.explained(f"look at {path}"),
+            suppress(FileNotFoundError),
+            self._folders.open(tuple(path.split("/"))) as directory,
+        ):
+            found = fs.status(directory)
+            if time.time() - max(found.st_mtime, found.st_ctime) > _SETTLED:
+                return f"{found.st_ino}.{found.st_mtime_ns}.{found.st_ctime_ns}"
+        return None
+
     def walk(self, path: str) -> Iterator[tuple[str, bool]]:
         """Every path at or below this one, and whether it is a regular file."""
         *folder, name = path.split("/") if path else [""]
@@ -171,10 +216,25 @@ class Disk:
             return "/".join((*aside, new_name))
         raise NotFoundError(f"there is no {path} in {self._folders.root}")
 
-    def sweep(self) -> list[str]:
-        """Delete what dead processes left; returns what."""
+    def aside(self) -> list[str]:
+        """Every file that lies where `quarantine` moved it."""
+        return [path for path, _ in self.walk(QUARANTINE)]
+
+    def clear_aside(self) -> None:
+        """Delete them."""
+        self.remove(QUARANTINE, durable=True)
+
+    def sweep(self, *, dry_run: bool = False) -> list[str]:
+        """Delete what dead processes left, or only look; returns what."""
         with self._folders.explained("sweep"):
-            return sweep_stages(self._folders)
+            return sweep_stages(self._folders, dry_run=dry_run)
+
+    def orphans(self) -> list[str]:
+        """None: the files of a commit lie in its stage until it is whole."""
+        return []
+
+    def remove_orphans(self) -> None:
+        """There are none."""
 
     @contextmanager
     def lock(self, path: str) -> Iterator[None]:
@@ -189,6 +249,12 @@ def _is_shown(name: str, directory: int) -> bool:
     with suppress(FileNotFoundError):  # removed since it was listed
         return fs.kind(name, directory) != "other"
     return False
+
+
+def _stamp(name: str, directory: int) -> str:
+    with suppress(FileNotFoundError):  # removed since it was listed
+        return fs.directory_stamp(name, directory)
+    return ""
 
 
 def _walk(path: str, name: str, parent: int) -> Iterator[tuple[str, bool]]:

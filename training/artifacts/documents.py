@@ -66,9 +66,15 @@ def unseal(data: bytes, where: str) -> dict[str, Any]:
     return body
 
 
-def seal_at(path: str, body: Mapping[str, Any]) -> bytes:
-    """A document that is bound to its place in the store."""
-    return seal({"path": path, "body": body})
+def seal_at(path: str, body: Mapping[str, Any], by: str | None = None) -> bytes:
+    """A document that is bound to its place in the store.
+
+    Args:
+        path: that place.
+        body: plain values.
+        by: tells two writers of an equal body apart, where that matters.
+    """
+    return seal({"path": path, "body": body} | ({} if by is None else {"by": by}))
 
 
 def unseal_at(path: str, data: bytes) -> dict[str, Any]:

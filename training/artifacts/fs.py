@@ -139,6 +139,11 @@ def remove_directory(name: str, inside: int) -> None:
     os.rmdir(name, dir_fd=inside)
 
 
+def unsorted_names(directory: int) -> list[str]:
+    """The names in a directory."""
+    return os.listdir(directory)
+
+
 def names(directory: int) -> list[str]:
     """The names in a directory, sorted."""
     return sorted(os.listdir(directory))
@@ -148,6 +153,12 @@ def kind(name: str, inside: int) -> Kind:
     """What a name is; a link, a pipe or a device is `other`."""
     mode = os.stat(name, dir_fd=inside, follow_symlinks=False).st_mode
     return "directory" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "other"
+
+
+def directory_stamp(name: str, inside: int) -> str:
+    """What changes when another directory gets a name; empty: it is none."""
+    found = os.stat(name, dir_fd=inside, follow_symlinks=False)
+    return f"{found.st_ino}.{found.st_ctime_ns}" if stat.S_ISDIR(found.st_mode) else ""
 
 
 def status(file: int) -> os.stat_result:

@@ -50,6 +50,7 @@ class Manifest:
         metadata: what else its maker said: lineage, metrics.
         tags: words by which it is found.
         data: where the files lie, on storage without directories; empty: beside the manifest.
+        created: of a numbered artifact: when, in seconds since 1970.
     """
 
     path: str
@@ -57,6 +58,7 @@ class Manifest:
     metadata: Mapping[str, Any]
     tags: Mapping[str, str]
     data: str = ""
+    created: float | None = None
 
     def to_bytes(self) -> bytes:
         """The manifest as a sealed document.
@@ -64,17 +66,15 @@ class Manifest:
         Raises:
             StorageError: the metadata is not plain.
         """
-        files = [asdict(self.files[path]) for path in sorted(self.files)]
-        return seal(
-            {
-                "schema": SCHEMA,
-                "path": self.path,
-                "data": self.data,
-                "files": files,
-                "metadata": self.metadata,
-                "tags": self.tags,
-            }
-        )
+        body = {
+            "schema": SCHEMA,
+            "path": self.path,
+            "data": self.data,
+            "files": [asdict(self.files[path]) for path in sorted(self.files)],
+            "metadata": self.metadata,
+            "tags": self.tags,
+        }
+        return seal(body if self.created is None else body | {"created": self.created})
 
     def place(self, entry: FileEntry) -> str:
         """The path of a file in the store."""
@@ -95,7 +95,7 @@ class Manifest:
         body = unseal(data, where)
         try:
             return cls._checked(body, path)
-        except (InputError, KeyError, TypeError, ValueError) as error:
+        except (InputError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise IntegrityError(f"{where} is no manifest of {path}: {error}") from None
 
     @classmethod
@@ -107,12 +107,23 @@ class Manifest:
         if body["data"] != "" and not _DATA.fullmatch(body["data"]):
             raise ValueError(f"its files lie in {body['data']!r}")
         files = {entry["path"]: _entry(entry) for entry in body["files"]}
-        return cls(path, files, body["metadata"], body["tags"], body["data"])
+        if not isinstance(body["metadata"], dict) or not _are_tags(body["tags"]):
+            raise ValueError("its metadata or its tags are none")
+        created = body.get("created")
+        if created is not None and not isinstance(created, float):
+            raise ValueError(f"it was created at {created!r}")
+        return cls(path, files, body["metadata"], body["tags"], body["data"], created)
+
+
+def _are_tags(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(word, str) for word in value.values())
 
 
 def _entry(body: dict[str, Any]) -> FileEntry:
     entry = FileEntry(**body)
     parts_of(entry.path)
+    if not isinstance(entry.format, str):
+        raise TypeError(f"format {entry.format!r} of {entry.path}")
     if type(entry.size) is not int or entry.size < 0:
         raise ValueError(f"size {entry.size!r} of {entry.path}")
     if entry.algorithm != ALGORITHM or not _DIGEST.fullmatch(entry.digest):

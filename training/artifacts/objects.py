@@ -7,15 +7,19 @@ there is `.stage/ATTEMPT` too: by it, what a dead attempt left is told from what
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+import errno
+import re
+import time
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from training.artifacts.backend import buffers_of, entry_of
 from training.artifacts.manifest import Manifest
 from training.artifacts.names import MANIFEST, is_name, taken
+from training.artifacts.secrets import refuse_credentials, without_secrets
 from training.errors import ExistsError, InputError, NotFoundError, RetrainError, StorageError
 
 if TYPE_CHECKING:
@@ -30,6 +34,10 @@ _EXCLUSIVE = {"memory", "s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"}
 """Where `pipe_file(mode="create")` has one winner; on fsspec's local disk it has not."""
 _OLD = timedelta(days=1)
 """An attempt that began earlier is dead; objects have no locks that could tell."""
+_AHEAD = 32 * 2**20
+"""Bytes that are asked for at once: a request takes as long as reading megabytes."""
+_CONFLICTS = 5
+"""How often S3 may answer 409 to an exclusive put: it is to be tried again."""
 _one_at_a_time = Lock()
 """For memory://, which looks first and writes then."""
 
@@ -42,15 +50,19 @@ class ObjectReader:
         self._objects = objects
         self._path = path
         self._position = 0
+        self._ahead = memoryview(b"")
         self.size = size
 
     def readinto(self, buffer: memoryview) -> int:
         """Read some bytes; returns how many, 0 at the end."""
-        end = min(self._position + len(buffer), self.size)
-        data = self._objects.get(self._path, self._position, end) if end > self._position else b""
-        buffer[: len(data)] = data
-        self._position += len(data)
-        return len(data)
+        end = min(self._position + _AHEAD, self.size)
+        if not self._ahead and end > self._position:
+            self._ahead = memoryview(self._objects.get(self._path, self._position, end))
+            self._position += len(self._ahead)
+        length = min(len(buffer), len(self._ahead))
+        buffer[:length] = self._ahead[:length]
+        self._ahead = self._ahead[length:]
+        return length
 
 
 class ObjectStage:
@@ -62,7 +74,7 @@ class ObjectStage:
         self._objects = objects
         self.data = f"{DATA}/{self._attempt}"
         self.marker = f"{STAGE}/{self._attempt}"
-        self.is_needed = False
+        self.is_needed = self._is_released = False
 
     def add(self, path: str, content: Content) -> FileEntry:
         """Put a file; digest it on the way."""
@@ -74,19 +86,23 @@ class ObjectStage:
         From here on the data are not deleted by any doubt: a put that seemed to fail may have
         been done.
         """
-        if not self.is_needed and not self._objects.exists(self.marker):
+        if not self._is_released:
+            self._release(path)
+        self.is_needed = True
+        try:
+            self._objects.create(f"{path}/{MANIFEST}", manifest)
+        except ExistsError:
+            self.is_needed = False
+            raise taken(path) from None
+
+    def _release(self, path: str) -> None:
+        """From here on no sweep may take the files."""
+        if not self._objects.exists(self.marker):
             raise StorageError(
                 f"writing {path} took more than {_OLD} and was given up by another process's sweep"
             )
-        self.is_needed = True
+        self._is_released = True
         self._objects.delete([self.marker])
-        place = f"{path}/{MANIFEST}"
-        try:
-            self._objects.create(place, manifest)
-        except ExistsError:
-            if self._objects.get(place) != manifest:  # else: our own, of a put that was repeated
-                self.is_needed = False
-                raise taken(path) from None
 
 
 class Objects:
@@ -101,7 +117,9 @@ class Objects:
         """
         from fsspec.core import url_to_fs
 
+        refuse_credentials(url)
         protocol = url.partition("://")[0]
+        self._turn = _one_at_a_time if protocol == "memory" else nullcontext()
         if protocol not in _EXCLUSIVE:
             raise InputError(
                 f"{url!r} cannot hold a store: {protocol} cannot create a key exclusively; "
@@ -127,11 +145,12 @@ class Objects:
 
     def create(self, path: str, data: bytes) -> None:
         """Put an object; ExistsError if there is one."""
-        with self._explained(f"write {path}"), _one_at_a_time:
+        with self._explained(f"write {path}"), self._turn:
             try:
-                self._fs.pipe_file(self._key(path), data, mode="create")
+                self._create(self._key(path), data)
             except FileExistsError:
-                raise taken(path) from None
+                if not self._holds(path, data):
+                    raise taken(path) from None
 
     def replace(self, path: str, data: bytes, *, durable: bool) -> None:
         """Put an object, over one that may be there; all puts are durable."""
@@ -148,7 +167,7 @@ class Objects:
         """The bytes of an object, or some of them; NotFoundError if there is none."""
         with self._explained(f"read {path}"):
             try:
-                return bytes(self._fs.cat_file(self._key(path), start, end))
+                return bytes(self._fs.cat_file(self._key(path), start=start, end=end))
             except FileNotFoundError:
                 raise NotFoundError(f"there is no {path} in {self._url}") from None
 
@@ -172,6 +191,26 @@ class Objects:
     def children(self, path: str) -> list[str]:
         """Names of what lies below a path, sorted."""
         return [name for name in self._names(path) if is_name(name) and name != MANIFEST]
+
+    def names(self, path: str) -> list[str]:
+        """All names at a path: what each is, is not looked at."""
+        return self._names(path)
+
+    def folder_stamp(self, path: str) -> str | None:
+        """None: there are no folders."""
+        return None
+
+    def stamps(self, path: str) -> dict[str, str]:
+        """Names of the commits at a path, each with what the storage says of its manifest."""
+        with self._explained(f"list {path}"):
+            found = self._fs.find(self._key(path), detail=True)
+        start = len(self._key(f"{path}/"))
+        manifests = {
+            key[start:].removesuffix(f"/{MANIFEST}"): info
+            for key, info in found.items()
+            if key.endswith(f"/{MANIFEST}")
+        }
+        return {name: _stamp(info) for name, info in manifests.items() if is_name(name)}
 
     def walk(self, path: str) -> Iterator[tuple[str, bool]]:
         """Every key at or below a path; all are files."""
@@ -199,17 +238,49 @@ class Objects:
         self.delete(keys)
         return aside
 
-    def sweep(self) -> list[str]:
-        """Delete what attempts left that began more than a day ago."""
+    def aside(self) -> list[str]:
+        """Every key that lies where `quarantine` moved it."""
+        return self._below(QUARANTINE)
+
+    def clear_aside(self) -> None:
+        """Delete them, and the files of commits among them."""
+        self.remove(QUARANTINE, durable=True)
+
+    def sweep(self, *, dry_run: bool = False) -> list[str]:
+        """Delete what attempts left that began more than a day ago, or only look."""
         swept = []
         for attempt in self._names(STAGE):
             marker, data = f"{STAGE}/{attempt}", f"{DATA}/{attempt}"
-            with self._explained("sweep"):
-                began = self._fs.modified(self._key(marker))
-            if datetime.now(UTC) - began > _OLD:
-                self.delete([*self._below(data), marker])
+            if self._is_old(marker):
+                if not dry_run:
+                    self.delete([*self._below(data), marker])
                 swept.append(marker)
         return swept
+
+    def orphans(self) -> list[str]:
+        """Files of attempts that died right before their manifest was put, a day ago or more.
+
+        All manifests are read, those that were moved aside too; where one is damaged nobody knows
+        which files are its own, and none is given.
+        """
+        attempts = self._names(DATA)
+        if not attempts:
+            return []
+        named = {self._data_folder(key) for key in self._below("") if key.endswith(f"/{MANIFEST}")}
+        if None in named:
+            return []
+        begun = set(self._names(STAGE))
+        keys = [
+            key
+            for attempt in attempts
+            if attempt not in begun and f"{DATA}/{attempt}" not in named
+            for key in self._below(f"{DATA}/{attempt}")
+        ]
+        return [key for key in keys if self._is_old(key)]
+
+    def remove_orphans(self) -> None:
+        """Delete them."""
+        self.delete(self.orphans())
 
     @contextmanager
     def lock(self, path: str) -> Iterator[None]:
@@ -228,6 +299,27 @@ class Objects:
                     self._fs.rm_file(self._key(path))
                 except FileNotFoundError:
                     continue  # deleted by another process
+
+    def _holds(self, path: str, data: bytes) -> bool:
+        """Whether it was this very put that took a key: the library repeats one that got no answer.
+
+        No two writers put the same bytes: a document says by whom it is, a manifest where its files
+        are.
+        """
+        with suppress(NotFoundError):  # removed since
+            return self.get(path) == data
+        return False
+
+    def _create(self, key: str, data: bytes) -> None:
+        for turn in range(_CONFLICTS):
+            try:
+                self._fs.pipe_file(key, data, mode="create")
+            except OSError as error:
+                if error.errno != errno.EBUSY or turn == _CONFLICTS - 1:
+                    raise
+                time.sleep(0.05 * 2**turn)
+            else:
+                return
 
     def _key(self, path: str) -> str:
         return f"{self._root.rstrip('/')}/{path}" if path else self._root
@@ -248,14 +340,27 @@ class Objects:
 
     def _data_of(self, path: str) -> list[str]:
         """The keys of a commit's files; none when its manifest is damaged: they are kept."""
-        folder, _, name = path.rpartition("/")
-        if name != MANIFEST:
-            return []
+        folder = self._data_folder(path) if path.endswith(f"/{MANIFEST}") else None
+        return self._below(folder) if folder else []
+
+    def _data_folder(self, path: str) -> str | None:
+        """Where a manifest says that its files lie; None when it is damaged."""
+        folder = path.removesuffix(f"/{MANIFEST}")
+        aside = re.fullmatch(rf"{re.escape(QUARANTINE)}/(.+)\.\d+", folder)
         try:
-            manifest = Manifest.from_bytes(self.get(path), folder, path)
+            return Manifest.from_bytes(self.get(path), aside[1] if aside else folder, path).data
+        except NotFoundError:
+            return ""  # removed since it was listed
         except RetrainError:
-            return []
-        return self._below(manifest.data) if manifest.data else []
+            return None
+
+    def _is_old(self, path: str) -> bool:
+        with self._explained(f"look at {path}"):
+            try:
+                began = self._fs.modified(self._key(path))
+            except FileNotFoundError:
+                return False  # swept by another process
+        return bool(datetime.now(UTC) - began > _OLD)
 
     @contextmanager
     def _explained(self, action: str) -> Iterator[None]:
@@ -264,8 +369,15 @@ class Objects:
             yield
         except RetrainError:
             raise
-        except Exception as error:  # each storage library has errors of its own
+        except Exception as error:  # noqa: BLE001 - each storage library has errors of its own
+            said = without_secrets(str(error))
             raise StorageError(
-                f"cannot {action} in {self._url}: {error}; nothing that was there before is "
+                f"cannot {action} in {self._url}: {said}; nothing that was there before is "
                 "harmed: see to the storage and run it again"
-            ) from error
+            ) from (error if said == str(error) else None)
+
+
+def _stamp(info: dict[str, Any]) -> str:
+    """Whatever this storage tells that is of one object alone: tag, generation, time."""
+    known = (str(info.get(key, "")) for key in ("ETag", "etag", "generation", "LastModified"))
+    return "/".join((*known, str(info.get("created", "")), str(info["size"])))

@@ -127,14 +127,16 @@ def private_directory(folders: Folders) -> Iterator[int]:
         yield _claim(area, held)
 
 
-def sweep_stages(folders: Folders) -> list[str]:
-    """Delete what dead processes were writing or deleting."""
+def sweep_stages(folders: Folders, *, dry_run: bool) -> list[str]:
+    """Delete what dead processes were writing or deleting, or only look."""
     swept = []
     with suppress(FileNotFoundError), folders.open((STAGE,)) as area:
-        swept += [f"{STAGE}/{name}" for name in fs.names(area) if _sweep(name, area)]
+        dead = (name for name in fs.names(area) if _sweep(name, area, dry_run=dry_run))
+        swept += [f"{STAGE}/{name}" for name in dead]
     with suppress(FileNotFoundError), folders.open((TRASH,)) as area:
         for name in fs.names(area):
-            delete(name, area)
+            if not dry_run:
+                delete(name, area)
             swept.append(f"{TRASH}/{name}")
     return swept
 
@@ -162,8 +164,8 @@ def _discard(name: str, area: int) -> None:
         delete(name, area)
 
 
-def _sweep(name: str, area: int) -> bool:
-    """Delete a stage if nobody writes in it any more.
+def _sweep(name: str, area: int, *, dry_run: bool) -> bool:
+    """Delete a stage if nobody writes in it any more; whether that is so.
 
     Within one boot of one machine the lock tells, which the kernel frees with its owner; of
     another machine (a shared file system) only the age can.
@@ -173,7 +175,7 @@ def _sweep(name: str, area: int) -> bool:
         opened(fs.open_directory(name, area)) as private,
     ):
         dead = fs.lock(private) if name.startswith(f"{machine_id()}-") else _is_old(private)
-        if dead:
+        if dead and not dry_run:
             delete(name, area)
         return dead
     return False

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import sys
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
+from uuid import uuid4
 
 import numpy as np
 
+from training.artifacts.cleaning import outdated
 from training.artifacts.decoding import decode
 from training.artifacts.documents import seal_at, unseal_at
+from training.artifacts.index import Index
 from training.artifacts.manifest import Manifest, manifest_digest
 from training.artifacts.names import MANIFEST, parts_of, taken
 from training.artifacts.reading import read_document, read_file
@@ -28,7 +34,7 @@ from training.errors import (
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from contextlib import AbstractContextManager
 
     from training.artifacts.backend import Backend, Content
@@ -36,6 +42,11 @@ if TYPE_CHECKING:
     from training.artifacts.verify import Verification
     from training.artifacts.versions import ArtifactRef
     from training.types import StateTree
+
+
+logger = logging.getLogger(__name__)
+
+_NUMBERED = re.compile(r"\d{8}(\.json)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,7 @@ class Commit:
         metadata: lineage, metrics, whatever its maker said.
         tags: words by which a numbered artifact is found.
         digest: of the manifest, and so of all.
+        created: of a numbered artifact: when, in seconds since 1970.
     """
 
     path: str
@@ -57,6 +69,7 @@ class Commit:
     metadata: Mapping[str, Any]
     tags: Mapping[str, str]
     digest: str
+    created: float | None = None
 
 
 class ArtifactStore:
@@ -83,6 +96,7 @@ class ArtifactStore:
             InputError: no store can be kept there.
         """
         self._backend, self.url = _opened(os.fspath(url))
+        self.index = Index(self.url)
 
     @property
     def is_local(self) -> bool:
@@ -108,7 +122,7 @@ class ArtifactStore:
         parts_of(path)
         if self._backend.exists(path):
             raise taken(path)
-        return self._commit([path], files, metadata or {}, {})
+        return self._commit([path], files, Manifest(path, {}, metadata or {}, {}))
 
     def open(self, path: str) -> Commit:
         """What a manifest says; the files themselves are not looked at.
@@ -152,7 +166,8 @@ class ArtifactStore:
             ExistsError: the path is taken.
         """
         parts_of(path)
-        self._backend.create(path, seal_at(path, body))
+        by = None if self.is_local else uuid4().hex  # a put that was repeated knows its own
+        self._backend.create(path, seal_at(path, body, by))
 
     def replace(self, path: str, body: Mapping[str, Any], *, durable: bool = True) -> None:
         """Write a document over one that may be there: for heartbeats, never for history.
@@ -160,7 +175,8 @@ class ArtifactStore:
         Args:
             path: where.
             body: plain values.
-            durable: False: a power cut may take it back, or leave nothing of it; never a part.
+            durable: False: a power cut may take it back, or damage it, and then whoever reads it is
+                told. Only for what nothing depends on.
         """
         parts_of(path)
         self._backend.replace(path, seal_at(path, body), durable=durable)
@@ -186,6 +202,46 @@ class ArtifactStore:
             parts_of(path)
         return self._backend.children(path)
 
+    def summaries(
+        self, path: str, view: str, summarize: Callable[[Commit], dict[str, Any]]
+    ) -> dict[str, dict[str, Any]]:
+        """A summary of each of the numbered commits at a path, by its own path, however many.
+
+        Those whose manifest cannot be read are logged and left out.
+
+        Args:
+            path: of the folder that they lie in.
+            view: names what is summarized: it is remembered under this name.
+            summarize: plain values that JSON can say.
+        """
+        parts_of(path)
+
+        def read(place: str) -> dict[str, Any] | None:
+            try:
+                return summarize(self.open(place))
+            except (StorageError, NotFoundError) as error:
+                logger.warning("left out of the list: %s", error)
+                return None
+
+        settled = self._backend.folder_stamp(path)
+        known = self.index.known_list(view, path, settled) if settled else None
+        if known is not None:
+            return known
+        stamps = self._backend.stamps(path).items()
+        numbered = {f"{path}/{name}": stamp for name, stamp in stamps if _NUMBERED.fullmatch(name)}
+        found = self.index.summaries(view, numbered, read)
+        if settled and len(found) == len(numbered):
+            self.index.note_list(view, path, settled, found)
+        return found
+
+    def numbered(self, path: str) -> builtins.list[str]:
+        """Names at a path that are eight digits, with or without an ending; in no order.
+
+        What each is, is not looked at: this is for folders of many thousand.
+        """
+        parts_of(path)
+        return [name for name in self._backend.names(path) if _NUMBERED.fullmatch(name)]
+
     def remove(self, path: str, *, durable: bool = True) -> None:
         """Take away a document, a commit, or all below a path; nothing happens if it is gone.
 
@@ -196,18 +252,43 @@ class ArtifactStore:
         parts_of(path)
         self._backend.remove(path, durable=durable)
 
-    def quarantine(self, path: str) -> str:
+    def quarantine(self, path: str, *, found: bool = False) -> str:
         """Move what is damaged aside; returns where to, for a person to look at.
+
+        Args:
+            path: what.
+            found: `verify` found it there: it may have any name.
 
         Raises:
             NotFoundError: there is nothing.
         """
-        parts_of(path)
+        if not found:
+            parts_of(path)
         return self._backend.quarantine(path)
 
-    def sweep(self) -> list[str]:
-        """Delete what dead processes left half written or half deleted; returns what."""
-        return self._backend.sweep()
+    def sweep(self, *, dry_run: bool = False) -> builtins.list[str]:
+        """Delete what dead processes left half written or half deleted; returns what.
+
+        Args:
+            dry_run: only look.
+        """
+        return self._backend.sweep(dry_run=dry_run)
+
+    def set_aside(self) -> builtins.list[str]:
+        """Every file that `quarantine` moved aside."""
+        return self._backend.aside()
+
+    def remove_set_aside(self) -> None:
+        """Delete what `quarantine` moved aside."""
+        self._backend.clear_aside()
+
+    def orphans(self) -> builtins.list[str]:
+        """On objects: files of attempts that died right before they were commits, a day ago."""
+        return self._backend.orphans()
+
+    def remove_orphans(self) -> None:
+        """Delete what `orphans` gives."""
+        self._backend.remove_orphans()
 
     def verify(self, prefix: str = "") -> Verification:
         """Check every byte of every commit and document at or below a path.
@@ -248,9 +329,8 @@ class ArtifactStore:
             tags: words by which `list` finds it.
         """
         versions = Versions(self, kind, name)
-        return versions.ref(
-            self._commit(versions.free_paths(), files, metadata or {}, dict(tags or {}))
-        )
+        about = Manifest("", {}, metadata or {}, dict(tags or {}), created=time.time())
+        return versions.ref(self._commit(versions.free_paths(), files, about))
 
     def get(self, kind: str, name: str, version: int | None = None) -> Commit:
         """A version of an artifact, the newest by default.
@@ -282,20 +362,55 @@ class ArtifactStore:
         """
         Versions(self, kind, name).delete(version)
 
+    def clean(
+        self,
+        kind: str | None = None,
+        name: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        *,
+        keep: int = 1,
+        older_than: float = 0.0,
+        dry_run: bool = False,
+    ) -> builtins.list[ArtifactRef]:
+        """Delete versions by age and count; returns which.
+
+        What a document or another manifest in the store names by its path stays.
+
+        Args:
+            kind: one of `KINDS`; None: all.
+            name: of the artifact; None: all.
+            tags: that a version must have to go.
+            keep: so many of the newest of each artifact stay, at least one.
+            older_than: seconds; younger ones stay too.
+            dry_run: only look.
+        """
+        found = outdated(
+            self,
+            self._backend,
+            kind=kind,
+            name=name,
+            tags=tags or {},
+            keep=keep,
+            older_than=older_than,
+        )
+        for ref in () if dry_run else found:
+            self.delete(ref.kind, ref.name, ref.version)
+        return found
+
     def _commit(
         self,
         paths: Iterable[str],
         files: Mapping[str, Content],
-        metadata: Mapping[str, Any],
-        tags: Mapping[str, str],
+        about: Manifest,
     ) -> Commit:
-        """Commit at the first of these paths that is free."""
+        """Commit at the first of these paths that is free, with a manifest like this."""
         for file in files:
             parts_of(file)
         with self._backend.stage() as stage:
             entries = {file: stage.add(file, content) for file, content in files.items()}
             for path in paths:
-                data = Manifest(path, entries, metadata, tags, stage.data).to_bytes()
+                manifest = replace(about, path=path, files=entries, data=stage.data)
+                data = manifest.to_bytes()
                 try:
                     stage.publish(path, data)
                 except ExistsError as error:
@@ -321,6 +436,7 @@ class ArtifactStore:
             metadata=manifest.metadata,
             tags=manifest.tags,
             digest=manifest_digest(data),
+            created=manifest.created,
         )
 
 

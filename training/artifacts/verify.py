@@ -12,6 +12,8 @@ from training.artifacts.reading import check_file, read_document
 from training.errors import IntegrityError, RetrainError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from training.artifacts.backend import Backend
 
 
@@ -22,10 +24,12 @@ class Problem:
     Attributes:
         path: in the store.
         what: damaged, missing, or extra; and what was found.
+        unit: what has to be moved aside with it: the whole commit that a damaged file belongs to.
     """
 
     path: str
     what: str
+    unit: str
 
 
 @dataclass(slots=True)
@@ -52,7 +56,7 @@ def verify(backend: Backend, prefix: str) -> Verification:
     regular = dict(backend.walk(prefix))
     commits = [path.removesuffix(f"/{MANIFEST}") for path in regular if _is_manifest(path)]
     for path in sorted(commits):
-        for named in _check_commit(backend, path, found):
+        for named in _check_commit(backend, path, found, regular):
             regular.pop(named, None)
     for path, is_file in sorted(regular.items()):
         inside = any(path.startswith(f"{commit}/") for commit in commits)
@@ -65,27 +69,33 @@ def _is_manifest(path: str) -> bool:
     return path.endswith(f"/{MANIFEST}")
 
 
-def _check_commit(backend: Backend, path: str, found: Verification) -> list[str]:
-    """Check a commit; returns the paths of all its files."""
+def _check_commit(
+    backend: Backend, path: str, found: Verification, regular: Iterable[str]
+) -> list[str]:
+    """Check a commit; returns the paths of all its files: all in it, where nobody can tell.
+
+    One that is removed meanwhile, by a run that thins out its checkpoints, is no problem.
+    """
     own = f"{path}/{MANIFEST}"
+    named, problems = [own], []
     try:
         data = read_document(backend, own)
         manifest = Manifest.from_bytes(data, path, own)
     except RetrainError as error:
-        found.files += 1
-        found.problems.append(Problem(own, str(error)))
-        return [own]
-    found.files += 1
-    found.bytes += len(data)
-    named = [own]
-    for entry in manifest.files.values():
-        named.append(file := manifest.place(entry))
-        found.files += 1
-        try:
-            check_file(backend, file, entry)
-            found.bytes += entry.size
-        except RetrainError as error:
-            found.problems.append(Problem(file, str(error)))
+        problems.append(Problem(own, str(error), path))
+        named += [name for name in regular if name.startswith(f"{path}/") and name != own]
+    else:
+        found.bytes += len(data)
+        for entry in manifest.files.values():
+            named.append(file := manifest.place(entry))
+            try:
+                check_file(backend, file, entry)
+                found.bytes += entry.size
+            except RetrainError as error:
+                problems.append(Problem(file, str(error), path))
+    found.files += len(named)
+    if backend.exists(own):
+        found.problems += problems
     return named
 
 
@@ -99,4 +109,5 @@ def _check_rest(backend: Backend, path: str, found: Verification, *, is_document
         unseal_at(path, data)
         found.bytes += len(data)
     except RetrainError as error:
-        found.problems.append(Problem(path, str(error)))
+        if backend.exists(path):
+            found.problems.append(Problem(path, str(error), path))

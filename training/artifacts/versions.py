@@ -6,18 +6,16 @@ goes, so that its number is never given again.
 
 from __future__ import annotations
 
-import logging
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from training.artifacts.names import name_of
 from training.errors import (
     ExistsError,
     InputError,
     NotFoundError,
-    StorageError,
     did_you_mean,
 )
 
@@ -31,8 +29,6 @@ KINDS: tuple[str, ...] = get_args(Kind)
 
 ROOT = "artifacts"
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class ArtifactRef:
@@ -45,6 +41,7 @@ class ArtifactRef:
         path: in the store.
         digest: of its manifest.
         tags: words by which it is found.
+        created: when, in seconds since 1970.
     """
 
     kind: str
@@ -53,6 +50,7 @@ class ArtifactRef:
     path: str
     digest: str
     tags: Mapping[str, str] = field(default_factory=dict)
+    created: float = 0.0
 
 
 class Versions:
@@ -87,7 +85,10 @@ class Versions:
     def ref(self, commit: Commit) -> ArtifactRef:
         """The reference to a version."""
         number = int(commit.path.rpartition("/")[2])
-        return ArtifactRef(self.kind, self.name, number, commit.path, commit.digest, commit.tags)
+        created = commit.created or 0.0
+        return ArtifactRef(
+            self.kind, self.name, number, commit.path, commit.digest, commit.tags, created
+        )
 
     def commit(self, number: int | None) -> Commit:
         """One version, the newest by default.
@@ -110,15 +111,27 @@ class Versions:
             self._store.create(self._note(number), {"deleted": path})
         self._store.remove(path)
 
+    def half_deleted(self) -> list[str]:
+        """The paths of versions whose deletion was begun and not completed."""
+        gone = self._noted("deleted") & self._noted("versions")
+        return [self._path(number) for number in sorted(gone)]
+
     def refs(self) -> Iterator[ArtifactRef]:
         """All versions whose manifest can be read; the others are logged."""
-        for number in self.numbers():
-            try:
-                yield self.ref(self._store.open(self._path(number)))
-            except (StorageError, NotFoundError) as error:
-                logger.warning("left out of the list: %s", error)
+        gone = self._noted("deleted")
+        summaries = self._store.summaries(f"{self._folder}/versions", "artifact", _summary)
+        for path, summary in sorted(summaries.items()):
+            number = int(path.rpartition("/")[2])
+            if number not in gone:
+                yield ArtifactRef(self.kind, self.name, number, path, **summary)
 
     def _existing(self, number: int | None) -> int:
+        if number is None:
+            newest = max(self._noted("versions"), default=0)
+            if newest and self._is_there(newest):
+                return newest
+        elif self._is_there(number):
+            return number
         numbers = self.numbers()
         if not numbers:
             raise NotFoundError(f"there is no {self.name!r} among the {self.kind}")
@@ -129,6 +142,10 @@ class Versions:
             )
         return numbers[-1] if number is None else number
 
+    def _is_there(self, number: int) -> bool:
+        """The same as to be among `numbers`, however many there are."""
+        return self._store.exists(self._path(number)) and not self._store.exists(self._note(number))
+
     def _path(self, number: int) -> str:
         return f"{self._folder}/versions/{number:08d}"
 
@@ -136,8 +153,15 @@ class Versions:
         return f"{self._folder}/deleted/{number:08d}.json"
 
     def _noted(self, folder: str) -> set[int]:
-        names = self._store.children(f"{self._folder}/{folder}")
-        return {int(stem) for name in names if (stem := name.partition(".")[0]).isdecimal()}
+        return {int(name[:8]) for name in self._store.numbered(f"{self._folder}/{folder}")}
+
+
+def _summary(commit: Commit) -> dict[str, Any]:
+    return {
+        "digest": commit.digest,
+        "tags": dict(commit.tags),
+        "created": commit.created or 0.0,
+    }
 
 
 def find(

@@ -6,11 +6,12 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from training.callbacks.base import CallbackBase
+from training.callbacks.save_rules import Place, look_inside_epochs, reason_to_save
 from training.config import CheckpointsConfig
 from training.metrics import Monitor
 
 if TYPE_CHECKING:
-    from training.callbacks.records import BatchRecord, EpochRecord, TrainRecord
+    from training.callbacks.records import BatchRecord, EpochRecord, Record, TrainRecord
 
 
 class ModelCheckpointCallback(CallbackBase):
@@ -36,7 +37,12 @@ class ModelCheckpointCallback(CallbackBase):
 
     def wants(self, hook: str) -> bool:
         """Batches cost nothing unless a rule looks at them."""
-        looks = self.config.every_n_batches is not None or self.config.every_n_minutes is not None
+        config = self.config
+        looks = (
+            config.every_n_batches is not None
+            or config.every_n_minutes is not None
+            or look_inside_epochs(config.save)
+        )
         return super().wants(hook) and (hook != "on_batch_end" or looks)
 
     def identity(self) -> None:
@@ -65,6 +71,8 @@ class ModelCheckpointCallback(CallbackBase):
         elif minutes is not None and time.monotonic() - self._saved_at >= 60 * minutes:
             self._saved_at = time.monotonic()
             record.save(f"every {minutes:g} minutes")
+        else:
+            self._ask_rules(record, epoch=None)
 
     def on_epoch_end(self, record: EpochRecord) -> None:
         """Save at a new best, and every n epochs."""
@@ -77,3 +85,13 @@ class ModelCheckpointCallback(CallbackBase):
         if every is not None and record.epoch % every == 0:
             self._saved_at = time.monotonic()
             record.save("every epoch" if every == 1 else f"every {every} epochs")
+        else:
+            self._ask_rules(record, epoch=record.epoch)
+
+    def _ask_rules(self, record: Record, epoch: int | None) -> None:
+        now = time.monotonic()
+        place = Place(record.step, epoch, now - self._saved_at)
+        reason = reason_to_save(self.config.save, place)
+        if reason is not None:
+            self._saved_at = now
+            record.save(reason)

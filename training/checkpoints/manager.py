@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ class CheckpointManager:
         self._store = store
         self._folder = folder
         self._keep = keep
+        self._saved_at: dict[str, float] = {}
 
     def save(
         self, ref: CheckpointRef, tree: dict[str, Any], metadata: Mapping[str, Any]
@@ -47,7 +49,7 @@ class CheckpointManager:
         path = f"{self._folder}/{ref.epoch:08d}-{ref.batch:08d}"
         files = {STATE_FILE: encode(tree)}
         ref = replace(ref, uri=path)
-        whole = {"checkpoint": ref.to_json(), **metadata}
+        whole = {"checkpoint": ref.to_json(), "saved_at": time.time(), **metadata}
         try:
             self._store.commit(path, files, whole)
         except ExistsError:
@@ -95,12 +97,16 @@ class CheckpointManager:
 
     def prune(self) -> list[str]:
         """Remove what no rule names; the first one goes too, the newest never."""
-        refs = self.refs()
-        stays = kept(self._keep, refs)
-        gone = [ref.uri for ref in refs if ref.uri not in stays]
+        gone = self.unneeded()
         for uri in gone:
             self._store.remove(uri)
         return gone
+
+    def unneeded(self) -> list[str]:
+        """The places of those that no rule names."""
+        refs = self.refs()
+        stays = kept(self._keep, refs, self._saved_at)
+        return [ref.uri for ref in refs if ref.uri not in stays]
 
     def clear(self) -> None:
         """Remove all, for a run that is to start afresh."""
@@ -120,7 +126,11 @@ class CheckpointManager:
                 logger.warning("skipped a damaged checkpoint: %s", error)
 
     def _ref(self, path: str) -> CheckpointRef:
-        return CheckpointRef(**self._store.open(path).metadata["checkpoint"])
+        metadata = self._store.open(path).metadata
+        ref = _checked(metadata, path)
+        if isinstance(metadata.get("saved_at"), float):
+            self._saved_at[path] = metadata["saved_at"]
+        return ref
 
     def _is_whole(self, path: str) -> bool:
         try:
@@ -128,3 +138,26 @@ class CheckpointManager:
         except (IntegrityError, NotFoundError):
             return False
         return True
+
+
+def _checked(metadata: Mapping[str, Any], path: str) -> CheckpointRef:
+    """What a manifest says of a checkpoint; whoever may write there may have put anything.
+
+    Raises:
+        IntegrityError: it is no checkpoint, or one of another place.
+    """
+    try:
+        ref = CheckpointRef(**metadata["checkpoint"])
+        counts = (ref.epoch, ref.batch, ref.step)
+        plain = (
+            ref.uri == path
+            and all(type(count) is int and count >= 0 for count in counts)
+            and isinstance(ref.digest, str)
+            and all(isinstance(value, int | float) for value in ref.metrics.values())
+            and all(isinstance(text, str | None) for text in (ref.stop_reason, ref.save))
+        )
+    except (AttributeError, KeyError, TypeError) as error:
+        raise IntegrityError(f"{path} holds no checkpoint: {error}; remove it") from None
+    if not plain:
+        raise IntegrityError(f"{path} holds no checkpoint that was made there; remove it")
+    return ref

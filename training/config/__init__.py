@@ -5,10 +5,6 @@ from training.config.callbacks import (
     CheckpointsConfig,
     CustomCallbackConfig,
     EarlyStoppingConfig,
-    KeepBest,
-    KeepEvery,
-    KeepLatest,
-    KeepRule,
     LoggingCallbackConfig,
 )
 from training.config.data import DataConfig
@@ -22,6 +18,23 @@ from training.config.model import (
 )
 from training.config.networks import LossConfig, TorchConfig
 from training.config.root import BacktestConfig, EvaluationConfig, ExecutionConfig, RunConfig
+from training.config.rules import (
+    KeepAll,
+    KeepAnyOf,
+    KeepBest,
+    KeepCustomSteps,
+    KeepEvery,
+    KeepEveryNSeconds,
+    KeepEveryNSteps,
+    KeepLatest,
+    KeepRule,
+    SaveAnyOf,
+    SaveCustomSteps,
+    SaveEveryNEpochs,
+    SaveEveryNSeconds,
+    SaveEveryNSteps,
+    SaveRule,
+)
 from training.config.training import AdamConfig, SgdConfig, TrainingConfig
 
 __all__ = [
@@ -35,8 +48,13 @@ __all__ = [
     "EarlyStoppingConfig",
     "EvaluationConfig",
     "ExecutionConfig",
+    "KeepAll",
+    "KeepAnyOf",
     "KeepBest",
+    "KeepCustomSteps",
     "KeepEvery",
+    "KeepEveryNSeconds",
+    "KeepEveryNSteps",
     "KeepLatest",
     "KeepRule",
     "LinearConfig",
@@ -46,6 +64,12 @@ __all__ = [
     "MlpConfig",
     "ModelConfig",
     "RunConfig",
+    "SaveAnyOf",
+    "SaveCustomSteps",
+    "SaveEveryNEpochs",
+    "SaveEveryNSeconds",
+    "SaveEveryNSteps",
+    "SaveRule",
     "SgdConfig",
     "SklearnConfig",
     "SklearnPart",

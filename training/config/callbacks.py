@@ -16,8 +16,7 @@ from training.config.base import (
     Section,
 )
 from training.config.choice import CUSTOM, by_type
-
-Mode = Literal["auto", "min", "max"]
+from training.config.rules import KeepBest, KeepLatest, KeepRule, Mode, SaveRule
 
 
 class LoggingCallbackConfig(Section):
@@ -75,37 +74,6 @@ CallbackConfig = Annotated[
 ]
 
 
-class KeepLatest(Section):
-    """Keep the newest n."""
-
-    type: Literal["latest"] = "latest"
-    n: Positive = 2
-
-
-class KeepBest(Section):
-    """Keep the n best by a metric."""
-
-    type: Literal["best"] = "best"
-    n: Positive = 1
-    monitor: str = "val_loss"
-    mode: Mode = "auto"
-
-
-class KeepEvery(Section):
-    """Keep those of every n-th epoch."""
-
-    type: Literal["every"] = "every"
-    n: Positive = 10
-
-
-KeepRule = Annotated[
-    Annotated[KeepLatest, Tag("latest")]
-    | Annotated[KeepBest, Tag("best")]
-    | Annotated[KeepEvery, Tag("every")],
-    by_type("rule of what to keep", ("latest", "best", "every")),
-]
-
-
 class CheckpointsConfig(Section):
     """When a checkpoint is saved and which are kept; the newest always."""
 
@@ -119,6 +87,8 @@ class CheckpointsConfig(Section):
     """Also when this metric is better than ever before."""
     mode: Mode = Field(default="auto", json_schema_extra=NOT_IDENTITY)
     """For `save_best`: whether lower or higher is better."""
+    save: tuple[SaveRule, ...] = Field(default=(), json_schema_extra=NOT_IDENTITY)
+    """Also when any of these rules asks for it."""
     keep: tuple[KeepRule, ...] = Field(
         default=(KeepLatest(n=2), KeepBest(n=1)), json_schema_extra=NOT_IDENTITY
     )

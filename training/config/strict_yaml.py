@@ -13,10 +13,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_BYTES = 1_000_000
+MAX_DEPTH = 64
+
+_SLIPS = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
+"""What PyYAML raises by itself on dates, numbers and escapes that are none."""
 
 
 class _StrictLoader(yaml.SafeLoader):
     """The safe loader, which besides refuses aliases (they can grow without bound) and doubles."""
+
+    _depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
@@ -25,7 +31,14 @@ class _StrictLoader(yaml.SafeLoader):
                 problem="aliases (*name) are not allowed; use 'extends' to share settings",
                 problem_mark=mark,
             )
-        return super().compose_node(parent, index)
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call] # so in the stubs
+            problem = f"is nested deeper than {MAX_DEPTH} levels"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the signature of the library
         seen = set()
@@ -54,7 +67,7 @@ def parse_yaml(path: Path) -> dict[str, Any]:
         mark = error.problem_mark
         line = f", line {mark.line + 1}" if mark else ""
         raise ConfigError(f"{path}{line}: {error.problem}") from None
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, *_SLIPS) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(f"{path}: is not YAML: {reason}") from None
     if tree is None:

@@ -2,6 +2,13 @@
 
 from training.registry.load import RegisteredModel, load_model
 from training.registry.reference import ModelReference
-from training.registry.registry import ModelRegistry, ModelVersion
+from training.registry.registry import ModelRegistry, ModelSummary, ModelVersion
 
-__all__ = ["ModelReference", "ModelRegistry", "ModelVersion", "RegisteredModel", "load_model"]
+__all__ = [
+    "ModelReference",
+    "ModelRegistry",
+    "ModelSummary",
+    "ModelVersion",
+    "RegisteredModel",
+    "load_model",
+]

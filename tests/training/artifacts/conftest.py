@@ -184,9 +184,11 @@ def seam(monkeypatch: pytest.MonkeyPatch) -> Seam:
     return Seam(monkeypatch)
 
 
-@pytest.fixture(params=["disk", "memory"])
+@pytest.fixture(params=["disk", "memory", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ArtifactStore:
-    """An empty store: what holds for one kind must hold for the other."""
+    """An empty store: what holds for one kind must hold for the others."""
+    if request.param == "s3":
+        return ArtifactStore(f"{request.getfixturevalue('bucket_url')}/{uuid4().hex}/store")
     url = tmp_path / "store" if request.param == "disk" else f"memory://{uuid4().hex}/store"
     return ArtifactStore(url)
 

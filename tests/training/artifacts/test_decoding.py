@@ -33,6 +33,7 @@ HOSTILE = {
     "shorter than a length": b"\x01\x00",
     "a header longer than the file": (2**63).to_bytes(8, "little") + b"{}",
     "a header longer than allowed": (MAX_HEADER + 1).to_bytes(8, "little") + bytes(MAX_HEADER + 9),
+    "a header longer than allowed, of spaces": file_of(b"{}" + b" " * MAX_HEADER, b""),
     "no JSON": file_of(b"{"),
     "no object": file_of([]),
     "nested without end": file_of(b"[" * 1_000_000),

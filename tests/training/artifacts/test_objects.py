@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -141,6 +142,53 @@ def test_of_two_commits_at_one_path_the_loser_leaves_nothing(bucket: ArtifactSto
     assert bucket.read("c", "f") == b"winner"
 
 
+def test_a_commit_whose_path_is_taken_goes_to_the_next_one(bucket: ArtifactStore) -> None:
+    """Its files are put once; only the manifest is put again."""
+    with bucket._backend.stage() as stage:
+        bucket.commit("c", {"f": b"winner"})
+        stage.add("f", b"second")
+        with pytest.raises(ExistsError):
+            stage.publish("c", b"manifest of the second")
+        stage.publish("d", b"manifest of the second")
+    assert [key for key in keys(bucket) if key.startswith("d/")] == ["d/manifest.json"]
+    assert len(keys(bucket)) == 4
+
+
+def test_a_conflict_is_tried_again(bucket: ArtifactStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S3 answers 409 when two exclusive puts meet: neither is known to have won."""
+    real, left = MemoryFileSystem.pipe_file, 2
+
+    def conflict(self: Any, path: str, value: bytes, **options: Any) -> None:  # noqa: ANN401 - a file system
+        nonlocal left
+        if options.get("mode") == "create" and left:
+            left -= 1
+            raise OSError(errno.EBUSY, "A conflicting conditional operation is in progress")
+        real(self, path, value, **options)
+
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", conflict)
+    bucket.create("d", {"n": 1})
+    assert bucket.document("d") == {"n": 1}
+    left = 99
+    with pytest.raises(StorageError, match="conflicting"):
+        bucket.create("e", {})
+
+
+def test_a_document_whose_put_is_repeated_is_created_once(
+    bucket: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library's second try is told that the key is taken; another writer's equal one loses."""
+    real = MemoryFileSystem.pipe_file
+
+    def twice(self: Any, path: str, value: bytes, **options: Any) -> None:  # noqa: ANN401 - a file system
+        real(self, path, value, **options)
+        real(self, path, value, **options)
+
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", twice)
+    bucket.create("d", {"n": 1})
+    with pytest.raises(ExistsError):
+        bucket.create("d", {"n": 1})
+
+
 def test_what_is_removed_takes_its_data_along(bucket: ArtifactStore) -> None:
     """The manifest goes first; of a damaged one, the data are kept for a person to look at."""
     bucket.commit("a/1", {"f": b"x"})
@@ -172,6 +220,35 @@ def test_a_dead_attempt_is_swept_after_a_day(
             stage.publish("d", b"x")
     assert not bucket.exists("d")
     assert bucket.read("c", "f") == b"kept"
+    assert len(keys(bucket)) == 2
+
+
+def test_files_of_an_attempt_that_died_before_its_manifest_are_orphans(
+    bucket: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its marker is gone already; after a day nobody can be about to put the manifest."""
+    backend: Any = bucket._backend
+    bucket.commit("c", {"f": b"kept"})
+    bucket.commit("d", {"f": b"aside"})
+    bucket.quarantine("d")
+    backend.replace(".data/dead/f", b"x", durable=True)
+    assert bucket.orphans() == []
+    tomorrow = datetime.now(UTC) + timedelta(days=1, minutes=1)
+    monkeypatch.setattr(
+        "training.artifacts.objects.datetime", type("Later", (), {"now": lambda _: tomorrow})
+    )
+    assert bucket.orphans() == [".data/dead/f"]
+    damaged = backend.get("c/manifest.json")
+    backend.replace("c/manifest.json", b"{}", durable=True)
+    assert bucket.orphans() == [], "whose files are whose, only manifests tell"
+    backend.replace("c/manifest.json", damaged, durable=True)
+    bucket.remove_orphans()
+    assert bucket.read("c", "f") == b"kept"
+    assert len([key for key in keys(bucket) if key.startswith(".data/")]) == 2
+    bucket.remove_set_aside()
+    assert [key for key in keys(bucket) if "c" not in key.split("/")[0]] == [
+        key for key in keys(bucket) if key.startswith(".data/")
+    ]
     assert len(keys(bucket)) == 2
 
 

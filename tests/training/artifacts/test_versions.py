@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
@@ -108,38 +110,71 @@ def test_an_unknown_kind_is_refused(store: ArtifactStore) -> None:
     assert "configurations" in KINDS
 
 
-def test_no_version_is_lost_or_given_twice(quick_path: Path) -> None:
-    """Eight processes register twenty-five times each, all under one name."""
-    run_together(put_many, quick_path)
-    store = ArtifactStore(quick_path / "store")
-    assert store.versions("models", "m") == list(range(1, 201))
+@pytest.fixture
+def disk_url(quick_path: Path) -> str:
+    """Where several processes meet."""
+    return str(quick_path / "store")
+
+
+@pytest.fixture
+def s3_url(bucket_url: str) -> str:
+    """Another such place."""
+    return f"{bucket_url}/{uuid4().hex}/store"
+
+
+@pytest.mark.parametrize(
+    ("place", "turns"),
+    [
+        ("disk_url", 25),
+        pytest.param("disk_url", 125, marks=pytest.mark.long),
+        pytest.param("s3_url", 25, marks=pytest.mark.long),
+    ],
+)
+def test_no_version_is_lost_or_given_twice(
+    place: str, turns: int, request: pytest.FixtureRequest
+) -> None:
+    """Eight processes register many times each, all under one name."""
+    store = ArtifactStore(request.getfixturevalue(place))
+    run_together(put_many, store.url, turns)
+    numbers = list(range(1, 8 * turns + 1))
+    assert store.versions("models", "m") == numbers
     found = {
         (commit.metadata["writer"], commit.metadata["turn"])
-        for commit in (store.get("models", "m", number) for number in range(1, 201))
+        for commit in (store.get("models", "m", number) for number in numbers)
     }
-    assert len(found) == 200
+    assert len(found) == 8 * turns
     assert store.verify().problems == []
     assert store.sweep() == []
 
 
-def test_an_exclusive_create_has_one_winner(quick_path: Path) -> None:
+def test_threads_on_s3_lose_nothing(s3_url: str) -> None:
+    """The same race, in one process: eight more would take longest to start."""
+    with ThreadPoolExecutor(8) as writers:
+        list(writers.map(lambda writer: put_many(s3_url, writer, 4), range(8)))
+    store = ArtifactStore(s3_url)
+    assert store.versions("models", "m") == list(range(1, 33))
+    found = [store.get("models", "m", number).metadata for number in range(1, 33)]
+    made = {(commit["writer"], commit["turn"]) for commit in found}
+    assert made == {(writer, turn) for writer in range(8) for turn in range(4)}
+    assert store.verify().problems == []
+
+
+@pytest.mark.parametrize("place", ["disk_url", pytest.param("s3_url", marks=pytest.mark.long)])
+def test_an_exclusive_create_has_one_winner(place: str, request: pytest.FixtureRequest) -> None:
     """Eight processes race for twenty-five documents."""
-    run_together(create_many, quick_path)
-    store = ArtifactStore(quick_path / "store")
+    store = ArtifactStore(request.getfixturevalue(place))
+    run_together(create_many, store.url, 25)
     winners = [name.split(".") for name in store.children("won")]
     assert sorted(int(turn) for turn, _ in winners) == list(range(25))
     for turn, writer in winners:
         assert store.document(f"claims/{turn}") == {"writer": int(writer)}
 
 
-def run_together(target: Callable[[str, int, int], None], folder: Path) -> None:
+def run_together(target: Callable[[str, int, int], None], url: str, turns: int) -> None:
     context = multiprocessing.get_context("spawn")
-    processes = [
-        context.Process(target=target, args=(str(folder / "store"), writer, 25))
-        for writer in range(8)
-    ]
+    processes = [context.Process(target=target, args=(url, writer, turns)) for writer in range(8)]
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(300)
         assert process.exitcode == 0

@@ -13,7 +13,7 @@ import pytest
 
 from training.checkpoints import CheckpointManager
 from training.checkpoints.manager import STATE_FILE
-from training.config.callbacks import KeepBest, KeepLatest
+from training.config import KeepBest, KeepLatest
 from training.errors import IntegrityError, NotFoundError
 from training.state import CheckpointRef
 

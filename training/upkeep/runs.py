@@ -1,0 +1,84 @@
+"""What runs refer to: their history, their checkpoint, their model, their parent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from training.checkpoints import CheckpointManager
+from training.errors import NotFoundError
+from training.registry import ModelReference, ModelRegistry
+from training.run import RunRecord, run_ids
+from training.upkeep.finding import Finding, followed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from training.artifacts import ArtifactStore
+
+
+def check_runs(store: ArtifactStore, prefix: str) -> Iterator[Finding]:
+    """What is missing of the runs at or below a path.
+
+    What cannot be followed because a document is damaged is told with a slash at its end.
+    """
+    for name in store.children("runs"):
+        record = RunRecord(store, name)
+        if not f"{record.folder}/".startswith(prefix) and not prefix.startswith(record.folder):
+            continue
+        if not record.is_known:
+            if not store.children(record.folder):
+                continue  # it begins just now
+            what = "missing: without it nobody knows what this run is; start the run again"
+            yield Finding(f"{record.folder}/run.json", what)
+            continue
+        broken: list[Finding] = []
+        for check in (_parent, _outcome, _history):
+            with followed(f"{record.folder}/", broken):
+                yield from check(record)
+        yield from broken
+
+
+def check_results(store: ArtifactStore) -> Iterator[Finding]:
+    """Task results of runs that are not there."""
+    for name in sorted(set(store.children("results")) - set(run_ids(store))):
+        what = "task results of a run that is not there; `retrain gc` deletes them"
+        yield Finding(f"results/{name}", what, is_harmless=True)
+
+
+def _parent(record: RunRecord) -> Iterator[Finding]:
+    parent = record.about().get("parent")
+    if parent is not None and not RunRecord(record.store, parent).is_known:
+        what = f"missing: run {record.run_id} trains on from it"
+        yield Finding(f"runs/{parent}/run.json", what)
+
+
+def _outcome(record: RunRecord) -> Iterator[Finding]:
+    outcome = record.outcome
+    if outcome is None:
+        return
+    result = outcome["result"]
+    model = ModelReference(result["model"]["name"], result["model"]["version"])
+    again = "start the run again: it registers it from its last checkpoint"
+    try:
+        version = ModelRegistry(record.store).get(model)
+    except NotFoundError:
+        path = f"models/{model.name}/versions/{model.version:08d}"
+        yield Finding(path, f"missing: run {record.run_id} registered it; {again}")
+    else:
+        if version.digest != result["model"]["digest"]:
+            what = f"missing: the weights that run {record.run_id} registered here; {again}"
+            yield Finding(version.uri, what)
+    path = f"{record.folder}/checkpoints/{result['checkpoint']['uri'].rpartition('/')[2]}"
+    if not record.store.exists(path):
+        yield Finding(path, f"missing: run {record.run_id} ended with it")
+
+
+def _history(record: RunRecord) -> Iterator[Finding]:
+    found = CheckpointManager(record.store, f"{record.folder}/checkpoints").newest()
+    if found is None:
+        return
+    ref, tree = found
+    for block in range(tree.get("history", {}).get("blocks", 0)):
+        path = f"{record.folder}/history/{block:08d}.json"
+        if not record.store.exists(path):
+            yield Finding(path, f"missing: part of the history that {ref.uri} counts on")
