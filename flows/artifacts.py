@@ -72,6 +72,7 @@ class Dashboard:
             lambda: self._show_progress(self._run.config.training.epochs),
             lambda: self._show_history(list(result.rows)),
             self._show_report,
+            self._show_attempts,
         )
 
     def _begin(self) -> None:
@@ -81,6 +82,7 @@ class Dashboard:
             description=f"Epochs of run {self._run.run_id}",
         )
         self._progress = cast("UUID", made)  # a coroutine only where an event loop runs
+        self._show_attempts()
 
     def _show_progress(self, epoch: int) -> None:
         if self._progress is not None:
@@ -106,6 +108,14 @@ class Dashboard:
             description=f"Report of run {self._run.run_id}",
         )
 
+    def _show_attempts(self) -> None:
+        """What each attempt found, what it used again, and how it ended."""
+        create_markdown_artifact(
+            markdown=attempts_table(self._run.record.attempts()),
+            key=f"{self._key}-attempts",
+            description=f"Attempts of run {self._run.run_id}",
+        )
+
     def _share(self, epoch: int) -> float:
         epochs = self._run.config.training.epochs
         return 100.0 * epoch / epochs if epochs else 100.0
@@ -120,6 +130,21 @@ class Dashboard:
             logger.warning("the UI did not get an artifact: %s", reason)
             return False
         return True
+
+
+def attempts_table(attempts: list[dict[str, Any]]) -> str:
+    """A line an attempt, in words."""
+    lines = ["| attempt | began | on | what it found | how it ended |", "|---|---|---|---|---|"]
+    for one in attempts:
+        at = one["resumed_from"]
+        found = f"{one['reason']}; kept up to epoch {at['epoch']}, batch {at['batch']}" if at else (
+            one["reason"]
+        )  # fmt: skip
+        ended = one["ended"]
+        last = f"{ended['status']}: {ended['reason']}" if ended else "at work, or killed"
+        cells = (str(one["number"]), one["at"], one["host"], found, last)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
 
 
 def _plain(row: Row) -> dict[str, Any]:

@@ -466,13 +466,13 @@ IN_A_FLOW = {
 }
 
 
+@pytest.mark.parametrize("checkpoints", CHECKPOINTS)
 @pytest.mark.parametrize("event", IN_A_FLOW)
 def test_a_killed_flow_ends_as_if_undisturbed(
-    flow: Zygote, undisturbed: Nights, tmp_path: Path, event: str
+    flow: Zygote, undisturbed: Nights, tmp_path: Path, event: str, checkpoints: str
 ) -> None:
     """As undisturbed plain Python, that is: the flow adds nothing and loses nothing."""
-    turn = list(IN_A_FLOW).index(event)
-    model, checkpoints = list(MODELS)[turn % 2], list(CHECKPOINTS)[turn % 3]
+    model = list(MODELS)[(list(IN_A_FLOW).index(event) + list(CHECKPOINTS).index(checkpoints)) % 2]
     _case(flow, undisturbed, tmp_path, model, checkpoints).survives(IN_A_FLOW[event])
 
 
@@ -484,13 +484,13 @@ RAISED = {
 }
 
 
+@pytest.mark.parametrize("checkpoints", CHECKPOINTS)
 @pytest.mark.parametrize("event", RAISED)
 def test_a_task_that_is_retried_in_the_same_process_ends_as_if_undisturbed(
-    flow: Zygote, undisturbed: Nights, tmp_path: Path, event: str
+    flow: Zygote, undisturbed: Nights, tmp_path: Path, event: str, checkpoints: str
 ) -> None:
     """The memory that the failure left half changed is not believed."""
-    turn = list(RAISED).index(event)
-    model, checkpoints = list(MODELS)[turn % 2], list(CHECKPOINTS)[turn % 3]
+    model = list(MODELS)[(list(RAISED).index(event) + list(CHECKPOINTS).index(checkpoints)) % 2]
     retries = {"execution": {"retries": 1, "retry_delay_seconds": 0}}
     case = _case(flow, undisturbed, tmp_path, model, checkpoints, retries)
     at, nth, when = RAISED[event]

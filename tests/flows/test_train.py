@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from training.artifacts import ArtifactStore
+from training.artifacts import ArtifactStore, fs
 from training.config.load import parse_config
 from training.errors import DataError
 from training.registry import ModelRegistry
@@ -88,8 +90,6 @@ def _newest_flow_run() -> FlowRun:
 
 def _task_runs(flow_run: FlowRun) -> dict[str, TaskRun]:
     """By name, as soon as the server has recorded them all; it does so with a delay."""
-    import time
-
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
@@ -174,18 +174,71 @@ def test_a_second_flow_run_shows_finished_epochs_as_cached(
     assert states["save-checkpoint 2"] == "Cached"
 
 
-def test_without_its_results_a_run_trains_no_epoch_again(
-    flow: Flow, failing: Callable[..., RunConfig], tmp_path: Path
+@pytest.mark.parametrize("gone", ["results", "runs/*/checkpoints/0000000[01]-*"])
+def test_without_results_or_older_checkpoints_no_epoch_is_trained_again(
+    flow: Flow, failing: Callable[..., RunConfig], tmp_path: Path, gone: str
 ) -> None:
+    """The newest checkpoint is enough; with the results there, what was done shows as Cached."""
     import shutil
 
     config = failing(epoch=3)
     with pytest.raises(Exception, match="on purpose"):
         flow(config)
-    shutil.rmtree(tmp_path / "storage/results")
+    found = list((tmp_path / "storage").glob(gone))
+    assert found
+    for item in found:
+        shutil.rmtree(item)
     result = flow(config)
     assert result["resumed_from"] == {"epoch": 2, "batch": 0}
     assert result["model"]["digest"] == flow(storage=str(tmp_path / "whole"))["model"]["digest"]
+
+
+def test_a_disk_that_is_full_for_a_while_costs_nothing(
+    flow: Flow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The save is tried again; the epoch is not."""
+    whole = flow(storage=str(tmp_path / "whole"))
+    real = fs.write
+    refused: list[int] = []
+
+    def full(file: int, data: memoryview) -> int:
+        epochs = len(list((tmp_path / "storage").glob("runs/*/checkpoints/*")))
+        if epochs >= 2 and len(refused) < 2:
+            refused.append(file)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(file, data)
+
+    monkeypatch.setattr(fs, "write", full)
+    result = flow(_config(execution={"retries": 3, "retry_delay_seconds": 0}))
+    assert len(refused) == 2
+    assert result["model"]["digest"] == whole["model"]["digest"]
+    assert result["redone_epochs"] == 0
+    assert ArtifactStore(tmp_path / "storage").verify().problems == []
+
+
+def test_a_timeout_in_the_middle_of_a_save_is_survived(
+    flow: Flow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prefect raises between any two lines; what was half written is swept, and saved again."""
+    whole = flow(storage=str(tmp_path / "whole"))
+    real = fs.sync
+    hung: list[int] = []
+
+    def hang(file: int) -> None:
+        epochs = len(list((tmp_path / "storage").glob("runs/*/checkpoints/*")))
+        if epochs >= 2 and not hung:
+            hung.append(file)
+            time.sleep(20)
+        real(file)
+
+    monkeypatch.setattr(fs, "sync", hang)
+    execution = {"retries": 2, "retry_delay_seconds": 0, "task_timeout_seconds": 4.0}
+    began = time.monotonic()
+    result = flow(_config(execution=execution))
+    assert hung
+    assert time.monotonic() - began < 20
+    assert result["model"]["digest"] == whole["model"]["digest"]
+    assert ArtifactStore(tmp_path / "storage").verify().problems == []
 
 
 def test_a_result_whose_checkpoint_is_gone_is_not_believed(
@@ -256,7 +309,9 @@ def test_the_page_of_the_run_has_progress_table_curve_and_report(flow: Flow) -> 
         "sample-metrics",
         "sample-loss-curve",
         "sample-report",
+        "sample-attempts",
     }
+    assert "| new run: " in str(found["sample-attempts"].data)
     assert found["sample-progress"].data == 100.0
     assert len(json.loads(str(found["sample-metrics"].data))) == 4
     assert "data:image/svg+xml;base64," in str(found["sample-loss-curve"].data)

@@ -100,8 +100,8 @@ class CheckpointsConfig(Section):
     when it was saved, or also each that was saved."""
 
     overlap: bool = Field(default=False, json_schema_extra=NOT_IDENTITY)
-    """Save while the next epoch is trained, which pays where a save takes more than 10 ms; a second
-    copy of the state is held in memory, and a kill may cost one epoch more."""
+    """Save while the next epoch is trained, which can pay where a save takes more than 10 ms; a
+    second copy of the state is held in memory, and a kill may cost one epoch more."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.artifacts.stage import machine_id
-from training.errors import BusyError, NotFoundError, RetrainError
+from training.errors import BusyError, IntegrityError, NotFoundError, RetrainError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -177,7 +177,7 @@ class Lease:
     def _heartbeat(self, owner: dict[str, Any]) -> float:
         try:
             return self._record.heartbeat(owner["number"])
-        except NotFoundError:
+        except (NotFoundError, IntegrityError):  # a power cut may have torn it
             return float(owner["began"])
 
 

@@ -6,16 +6,15 @@ failed attempt) goes back to the newest checkpoint that verifies.
 
 from __future__ import annotations
 
-import logging
-import threading
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from training.artifacts import digest as digest_of
 from training.callbacks import CheckpointRecord, ErrorRecord, TrainRecord, fire
-from training.errors import IntegrityError, RetrainError
+from training.errors import IntegrityError
 from training.metrics import Monitor
+from training.run.ahead import Ahead
 from training.state import CheckpointRef, Control, TrainingState
 
 if TYPE_CHECKING:
@@ -27,37 +26,6 @@ if TYPE_CHECKING:
     from training.data import Dataset
     from training.models import Model
     from training.types import Metrics, ModelSpec
-
-logger = logging.getLogger(__name__)
-
-
-class Ahead:
-    """A checkpoint that is written by a thread while the next epoch is trained."""
-
-    def __init__(
-        self,
-        ref: CheckpointRef,
-        tree: dict[str, Any],
-        write: Callable[[CheckpointRef, dict[str, Any]], CheckpointRef],
-    ) -> None:
-        """Begin to write; the state must be a copy that nobody changes."""
-        self.ref = ref
-        self.tree = tree
-        self._write = write
-        self._committed: CheckpointRef | None = None
-        self._thread = threading.Thread(target=self._run, name="save-ahead")
-        self._thread.start()
-
-    def wait(self) -> CheckpointRef | None:
-        """The committed checkpoint; None if it failed, which is logged."""
-        self._thread.join()
-        return self._committed
-
-    def _run(self) -> None:
-        try:
-            self._committed = self._write(self.ref, self.tree)
-        except RetrainError as error:
-            logger.warning("saving ahead failed, and is tried again: %s", error)
 
 
 class Session:

@@ -230,3 +230,15 @@ def test_clocks_that_differ_do_not_kill_an_owner(
     with pytest.raises(BusyError, match="whose heart beats"):
         lease.Lease(run.record, LEASE).wait(leave=True)
     assert first.answer()["status"] == "completed"
+
+
+def test_a_heartbeat_that_a_power_cut_has_torn_stops_nobody(tmp_path: Path) -> None:
+    """Its owner is taken to have been alive when its attempt began."""
+    record = RunRecord(ArtifactStore(tmp_path), "r")
+    record.begin({}, {"machine": "another", "pid_space": ""})
+    record.beat(time.time())
+    (beat,) = tmp_path.glob("runs/r/heartbeats/*")
+    beat.write_bytes(beat.read_bytes()[:9])
+    assert lease.Lease(record, 30).is_another_alive()
+    time.sleep(0.2)
+    assert not lease.Lease(record, 0.1).is_another_alive()
