@@ -241,14 +241,14 @@ GUARDS = (
         "training/checkpoints/manager.py",
         "                return ref, self.load(ref)\n            except (IntegrityError",
         "                return ref, self.load(ref)\n            except (ZeroDivisionError",
-        "tests/training/checkpoints/test_manager.py::test_the_newest_that_verifies_is_found",
+        "tests/training/checkpoints/test_newest.py::test_the_newest_that_verifies_is_found",
     ),
     Guard(
         "the newest checkpoint always stays",
         "training/checkpoints/rules.py",
         "    names = {ref.uri for ref in newest_first[:1]}\n",
         "    names = set[str]()\n",
-        "tests/training/checkpoints/test_rules.py::test_a_rule_keeps_what_it_names",
+        "tests/training/checkpoints/test_orbax_rules.py::test_a_rule_keeps_what_it_names",
     ),
     Guard(
         "nothing is collected while a run is at work",

@@ -6,6 +6,7 @@ The names and meanings are those of Orbax's preservation policies.
 from __future__ import annotations
 
 from math import isfinite, nan
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from training.config import (
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
 
 def kept(
-    rules: Sequence[KeepRule], newest_first: Sequence[CheckpointRef], saved_at: Times
+    rules: Sequence[KeepRule],
+    newest_first: Sequence[CheckpointRef],
+    saved_at: Times = MappingProxyType({}),
 ) -> set[str]:
     """The places (uri) of the checkpoints that any rule names, and always of the newest.
 

@@ -25,8 +25,9 @@ def check_runs(store: ArtifactStore, prefix: str) -> Iterator[Finding]:
         record = RunRecord(store, name)
         if not f"{record.folder}/".startswith(prefix) and not prefix.startswith(record.folder):
             continue
+        begun = bool(store.children(record.folder))  # looked at first: the record is made first
         if not record.is_known:
-            if not store.children(record.folder):
+            if not begun:
                 continue  # it begins just now
             what = "missing: without it nobody knows what this run is; start the run again"
             yield Finding(f"{record.folder}/run.json", what)
