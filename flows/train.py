@@ -26,7 +26,7 @@ from tasks.training import (
 )
 from training.config import RunConfig  # noqa: TC001 - Prefect reads the flow's types when it runs
 from training.engine import TrainingEngine
-from training.run import TrainingRun, refuse_endless_attempts
+from training.run import TrainingRun, refuse_changed_retry, refuse_endless_attempts
 from training.state import CheckpointRef
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ def train(
     run = PREPARED.get() or TrainingRun(config, storage, resume=resume, expect=run_id, slot=slot)
     run.labels["flow_run_id"] = flow_run.id
     load_data(run)
+    if flow_run.run_count > 1:
+        refuse_changed_retry(run, flow_run.id)
     with run.held() as start:
         reconcile(run.record, flow_run.id)
         if PREPARED.get() is None and not start.is_complete:  # no person has started it

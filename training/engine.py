@@ -11,7 +11,8 @@ from training.config.load import parse_config
 from training.data import DataManager, epoch_batches
 from training.errors import IntegrityError, InterruptedRunError
 from training.metrics import MetricSums
-from training.run import TrainingRun
+from training.models.launch import helped_result, is_helper, release_helpers
+from training.run import TrainingResult, TrainingRun
 
 if TYPE_CHECKING:
     import os
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
         TrainingConfig,
     )
     from training.registry import ModelRegistry
-    from training.run import Session, TrainingResult
+    from training.run import Session
     from training.state import CheckpointRef
 
 EVALUATION_BATCH = 1024
@@ -111,6 +112,8 @@ class TrainingEngine:
             parent=resume_from,
             trusted=self.trusted,
         )
+        if is_helper():
+            return TrainingResult(**helped_result(self.trusted))
         return self.finish(run)
 
     def finish(self, run: TrainingRun) -> TrainingResult:
@@ -119,9 +122,14 @@ class TrainingEngine:
         Raises:
             RetrainError: as `train`.
         """
-        run.load_data()
-        with run.held() as start:
-            return run.completed() if start.is_complete else self._train(run)
+        result: TrainingResult | None = None
+        try:
+            run.load_data()
+            with run.held() as start:
+                result = run.completed() if start.is_complete else self._train(run)
+        finally:
+            release_helpers(result.to_json() if result else None)
+        return result
 
     def _train(self, run: TrainingRun) -> TrainingResult:
         session = run.create_model()
@@ -190,11 +198,11 @@ class TrainingEngine:
         begin, end = session.callbacks.on_batch_begin, session.callbacks.on_batch_end
         step, add = session.model.train_on_batch, state.sums.add
         batches = epoch_batches(
-            session.data.train,
-            batch_size=config.batch_size,
+            session.rows,
+            batch_size=session.batch_size,
             seed=config.seed,
             epoch=state.epoch,
-            shuffle=config.shuffle,
+            shuffle=session.shuffle,
             drop_last=config.drop_last,
             start=state.batch,
         )
@@ -257,6 +265,7 @@ class TrainingEngine:
     ) -> CheckpointRef:
         state, control = session.state, session.control
         state.epoch, state.batch, state.sums = state.epoch + 1, 0, MetricSums()
+        session.end_model_epoch(metrics)
         fire(session.callbacks.on_epoch_end, _epoch_record(session, metrics, started, done=0))
         state.note_best(session.monitor, metrics)
         state.stop_reason = state.stop_reason or control.stop_reason

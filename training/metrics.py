@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from training.errors import ConfigError, MetricError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from training.types import Metrics
+
+_MAX_LATE = 256
 
 _LOWER_IS_BETTER = ("loss", "error", "mae", "mse", "rmse", "perplexity", "drawdown", "volatility")
 _HIGHER_IS_BETTER = (
@@ -41,18 +45,35 @@ def number(name: str, value: object) -> float:
     )
 
 
+class LateMetrics(Mapping[str, float]):
+    """Metrics that a device still computes: reading one waits for it, and so is put off."""
+
+    __slots__ = ()
+
+    @classmethod
+    @abstractmethod
+    def read(cls, many: Sequence[LateMetrics]) -> list[dict[str, float]]:
+        """Many of one kind at once, so that the device is waited for once."""
+
+
 class MetricSums:
     """Means over batches, weighted by their sizes; a metric counts where it was measured."""
 
-    __slots__ = ("_totals", "_weights")
+    __slots__ = ("_late", "_totals", "_weights")
 
     def __init__(self) -> None:
         """Start with nothing."""
         self._totals: dict[str, float] = {}
         self._weights: dict[str, int] = {}
+        self._late: list[tuple[LateMetrics, int]] = []
 
     def add(self, metrics: Metrics, size: int) -> None:
         """Count a batch of `size` rows. On the hot path: plain floats take the short way."""
+        if type(metrics) is not dict and isinstance(metrics, LateMetrics):
+            self._late.append((metrics, size))
+            if len(self._late) >= _MAX_LATE:
+                self._settle()
+            return
         totals, weights = self._totals, self._weights
         for name, value in metrics.items():
             plain = value if type(value) is float else number(name, value)
@@ -65,6 +86,7 @@ class MetricSums:
 
     def means(self, prefix: str = "") -> dict[str, float]:
         """The means so far; a metric that no batch had is not there."""
+        self._settle()
         return {
             prefix + name: total / self._weights[name]
             for name, total in self._totals.items()
@@ -73,12 +95,22 @@ class MetricSums:
 
     def state_dict(self) -> dict[str, Any]:
         """The sums so far, for a checkpoint inside an epoch."""
+        self._settle()
         return {"totals": dict(self._totals), "weights": dict(self._weights)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from sums that `state_dict` gave."""
+        self._late = []
         self._totals = dict(state["totals"])
         self._weights = dict(state["weights"])
+
+    def _settle(self) -> None:
+        """Count what was put off, in the order in which it came."""
+        late, self._late = self._late, []
+        if late:
+            read = type(late[0][0]).read([metrics for metrics, _ in late])
+            for metrics, (_, size) in zip(read, late, strict=True):
+                self.add(metrics, size)
 
 
 class Monitor:

@@ -48,6 +48,7 @@ class ModelSpec:
         seed: where the initial weights come from.
         epochs: the planned number, which learning-rate schedules follow.
         batches_per_epoch: the planned number, which learning-rate schedules follow.
+        window: rows that the model sees at once; None: a row alone.
     """
 
     inputs: int
@@ -57,6 +58,12 @@ class ModelSpec:
     seed: int = 0
     epochs: int = 1
     batches_per_epoch: int = 1
+    window: int | None = None
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Shape of what a prediction is made of: (inputs,) or (window, inputs)."""
+        return (self.inputs,) if self.window is None else (self.window, self.inputs)
 
     @property
     def numpy_dtype(self) -> np.dtype[Any]:

@@ -26,6 +26,7 @@ from training.errors import (
     MetricError,
     RetrainError,
 )
+from training.models.launch import help_out, is_helper, release_helpers
 from training.run import RunRecord, TrainingRun, refuse_where_busy
 from training.run.start import decide
 
@@ -78,8 +79,19 @@ def stored_job(run_id: str, storage: str, trusted: frozenset[str]) -> Job:
 def execute(job: Job, *, as_json: bool) -> None:
     """Train, with everything that a person watching wants to see; ends the process on failure.
 
-    A run that is finished is found out before Prefect is imported or a server started.
+    A run that is finished is found out before Prefect is imported or a server started. Beside
+    others, started by a launcher, only the process of rank 0 does all this.
     """
+    if is_helper():
+        help_out(job.trusted)
+        return
+    try:
+        _lead(job, as_json=as_json)
+    finally:
+        release_helpers()
+
+
+def _lead(job: Job, *, as_json: bool) -> None:
     run = TrainingRun(
         job.config,
         job.storage,

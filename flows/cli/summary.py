@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from training.artifacts.names import is_name
 from training.checkpoints import CheckpointManager
 from training.errors import StorageError
 from training.registry import ModelReference, ModelRegistry
@@ -81,8 +82,8 @@ def prefix_of(store: ArtifactStore, what: str | None) -> str:
     """
     if what is None:
         return ""
-    if what in run_ids(store):
-        return RunRecord(store, what).folder
+    if is_name(what) and (record := RunRecord(store, what)).is_known:
+        return record.folder
     registry = ModelRegistry(store)
     reference = ModelReference.parse(what)
     version = registry.get(reference)

@@ -68,6 +68,9 @@ def test_commands_succeed_in_order(
 @pytest.mark.parametrize("text", _blocks("python"))
 def test_python_blocks_run(text: str, folder: Path, table: pd.DataFrame) -> None:
     """And what they define works: a model trains, a callback listens."""
+    for library in ("sklearn", "torch"):
+        if f"import {library}" in text or f"from {library}" in text:
+            pytest.importorskip(library, reason=f"{library} is an extra")
     names: dict[str, Any] = {"__name__": "documented"}
     exec(compile(text, "block", "exec"), names)  # noqa: S102 - our own documentation
     module = ModuleType("documented")
@@ -78,6 +81,10 @@ def test_python_blocks_run(text: str, folder: Path, table: pd.DataFrame) -> None
     for name, value in names.items():
         if isinstance(value, type) and hasattr(value, "train_on_batch"):
             model = {"type": f"documented:{name}"}
+        elif hasattr(value, "partial_fit") and value.__module__ == "documented":
+            model = {"type": "sklearn", "estimator": f"documented:{name}"}
+        elif hasattr(value, "forward") and value.__module__ == "documented":
+            model = {"type": "torch", "device": "cpu", "network": {"type": f"documented:{name}"}}
         elif isinstance(value, type) and value.__module__ == "documented":
             callbacks.append(value())
     data = {
@@ -109,11 +116,26 @@ def test_configurations_are_valid(path: Path) -> None:
     assert load_config(path).name
 
 
-@pytest.mark.parametrize("name", ["quickstart", "linear", "logistic", "mlp", "custom"])
+@pytest.mark.parametrize(
+    ("name", "needs"),
+    [
+        ("quickstart", "numpy"),
+        ("linear", "numpy"),
+        ("logistic", "numpy"),
+        ("mlp", "numpy"),
+        ("custom", "numpy"),
+        ("sklearn", "sklearn"),
+        ("forest", "sklearn"),
+        ("torch", "torch"),
+        ("lstm", "torch"),
+        ("transformer", "torch"),
+    ],
+)
 def test_configurations_of_the_sample_train(
-    name: str, server: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, needs: str, server: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each for two epochs, from the data to the registry."""
+    pytest.importorskip(needs, reason=f"{needs} is an extra")
     override = "training.epochs=2"
     _retrain(monkeypatch, "retrain", "run", f"configs/{name}.yaml", "--set", override)
 

@@ -128,15 +128,20 @@ class Place:
         body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
         return UUID(self.api(f"deployments/{deployment}/create_flow_run", body)["id"])
 
-    def api(self, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
+    def api(self, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:  # noqa: ANN401 - JSON
         """Ask the server."""
         from urllib.request import Request
 
         data = None if body is None else json.dumps(body).encode()
         url = f"{self.environment['PREFECT_API_URL']}/{path}"
-        request = Request(url, data, {"Content-Type": "application/json"})
+        request = Request(url, data, {"Content-Type": "application/json"}, method=method)
         with urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+            return json.loads(answer.read() or b"null")
+
+    def change(self, flow_run: UUID, config: dict[str, Any]) -> None:
+        """Give it another configuration."""
+        parameters = self.api(f"flow_runs/{flow_run}")["parameters"] | {"config": config}
+        self.api(f"flow_runs/{flow_run}", {"parameters": parameters}, "PATCH")
 
     def state(self, flow_run: UUID) -> str:
         """The type of its state."""
@@ -205,11 +210,17 @@ def _registered(storage: Path, name: str) -> str:
 
 
 def test_a_killed_run_is_retried_and_shows_what_was_done_as_cached(place: Place) -> None:
-    """By a person: `prefect flow-run retry`, or Retry in the UI."""
+    """By a person: `prefect flow-run retry`, or Retry in the UI; other parameters are refused."""
     config, storage = _config(place.folder, "retried"), place.folder / "retried"
     run = place.run(config, str(storage))
     place.until(run, "CRASHED")
     time.sleep(5)  # the worker reports the crash a second time, which would undo the retry
+    place.change(run, config | {"training": {"epochs": 5, "batch_size": 32}})
+    place.call("flow-run", "retry", str(run))
+    assert place.until(run, "FAILED", "COMPLETED") == "FAILED"
+    message = place.api(f"flow_runs/{run}")["state"]["message"]
+    assert "parameters were changed since: training.epochs 4 -> 5; put them back" in message
+    place.change(run, config | {"execution": {"retries": 1}})  # cannot change the result
     place.call("flow-run", "retry", str(run))
     place.until(run, "COMPLETED")
     tasks = place.tasks(run)

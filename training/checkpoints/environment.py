@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -38,6 +39,7 @@ def _word(value: object) -> str:
     return "none" if value is None else str(value)
 
 
+@cache  # reading it takes a millisecond, and what is imported does not change
 def _version(name: str) -> str | None:
     try:
         return version(name)

@@ -8,6 +8,7 @@ from training.config.callbacks import (
     LoggingCallbackConfig,
 )
 from training.config.data import DataConfig
+from training.config.estimators import SklearnConfig, SklearnPart
 from training.config.model import (
     CustomModelConfig,
     LinearConfig,
@@ -15,6 +16,7 @@ from training.config.model import (
     MlpConfig,
     ModelConfig,
 )
+from training.config.networks import LossConfig, TorchConfig
 from training.config.promotion import PromotionConfig
 from training.config.retraining import RetrainingConfig
 from training.config.root import BacktestConfig, EvaluationConfig, ExecutionConfig, RunConfig
@@ -60,6 +62,7 @@ __all__ = [
     "LinearConfig",
     "LoggingCallbackConfig",
     "LogisticConfig",
+    "LossConfig",
     "MlpConfig",
     "ModelConfig",
     "PromotionConfig",
@@ -72,5 +75,8 @@ __all__ = [
     "SaveEveryNSteps",
     "SaveRule",
     "SgdConfig",
+    "SklearnConfig",
+    "SklearnPart",
+    "TorchConfig",
     "TrainingConfig",
 ]

@@ -8,6 +8,8 @@ from pydantic import ConfigDict, Field, Tag
 
 from training.config.base import Positive, Section
 from training.config.choice import CUSTOM, by_type
+from training.config.estimators import SklearnConfig
+from training.config.networks import TorchConfig
 
 
 class LinearConfig(Section):
@@ -39,12 +41,23 @@ class CustomModelConfig(Section):
 
     type: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
     """`module:Class`."""
+    window: Positive | None = None
+    """Rows that the model sees at once, as `spec.window`: x has the shape (rows, window, features).
+    Null: the row alone."""
 
 
 ModelConfig = Annotated[
     Annotated[LinearConfig, Tag("linear")]
     | Annotated[LogisticConfig, Tag("logistic")]
     | Annotated[MlpConfig, Tag("mlp")]
+    | Annotated[SklearnConfig, Tag("sklearn")]
+    | Annotated[TorchConfig, Tag("torch")]
     | Annotated[CustomModelConfig, Tag(CUSTOM)],
-    by_type("model", ("linear", "logistic", "mlp"), custom=True, default="mlp"),
+    by_type("model", ("linear", "logistic", "mlp", "sklearn", "torch"), custom=True, default="mlp"),
 ]
+
+
+def window_of(config: ModelConfig) -> int | None:
+    """How many rows the model sees at once; None: a row alone."""
+    window: int | None = getattr(config, "window", None)
+    return window

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, Tag
+from pydantic import ConfigDict, Field, Tag
 
 from training.config.base import Count, NotNegative, Positive, PositiveFloat, Section, Share
-from training.config.choice import by_type
+from training.config.choice import CUSTOM, by_type
 
 Beta = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 
@@ -35,9 +35,21 @@ class AdamConfig(Section):
     """False: weight decay is added to the gradient (L2). True: AdamW."""
 
 
+class CustomOptimizerConfig(Section):
+    """Any optimizer of PyTorch's kind, for models in PyTorch; every other key is an argument."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
+
+    type: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+    """`module:Class`, such as `torch.optim:RMSprop`."""
+    learning_rate: PositiveFloat = 0.001
+
+
 Optimizer = Annotated[
-    Annotated[SgdConfig, Tag("sgd")] | Annotated[AdamConfig, Tag("adam")],
-    by_type("optimizer", ("sgd", "adam"), default="adam"),
+    Annotated[SgdConfig, Tag("sgd")]
+    | Annotated[AdamConfig, Tag("adam")]
+    | Annotated[CustomOptimizerConfig, Tag(CUSTOM)],
+    by_type("optimizer", ("sgd", "adam"), custom=True, default="adam"),
 ]
 
 
@@ -77,13 +89,51 @@ class CosineSchedule(Section):
     final_share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
 
 
+class PlateauSchedule(Section):
+    """Lower the rate when a metric no longer gets better, after torch's ReduceLROnPlateau.
+
+    For models in PyTorch. An epoch in which the metric was not measured does not count.
+    """
+
+    type: Literal["plateau"] = "plateau"
+    monitor: str = "val_loss"
+    """The metric that is watched."""
+    mode: Literal["auto", "min", "max"] = "auto"
+    """`min`: lower is better; `max`: higher is; `auto`: by the metric's name."""
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """The rate is multiplied by it."""
+    patience: Count = 10
+    """Epochs without getting better that are let pass."""
+    threshold: NotNegative = 1e-4
+    """A smaller share of the best value is not better."""
+    cooldown: Count = 0
+    """Epochs to wait after the rate was lowered."""
+    min_learning_rate: NotNegative = 0.0
+
+
+class CustomScheduleConfig(Section):
+    """Any schedule of PyTorch's kind, for models in PyTorch; every other key is an argument."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
+
+    type: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+    """`module:Class`, such as `torch.optim.lr_scheduler:OneCycleLR`."""
+    per: Literal["step", "epoch"] = "epoch"
+    """Whether it moves after each step or after each epoch."""
+
+
 Schedule = Annotated[
     Annotated[ConstantSchedule, Tag("constant")]
     | Annotated[StepSchedule, Tag("step")]
     | Annotated[ExponentialSchedule, Tag("exponential")]
-    | Annotated[CosineSchedule, Tag("cosine")],
+    | Annotated[CosineSchedule, Tag("cosine")]
+    | Annotated[PlateauSchedule, Tag("plateau")]
+    | Annotated[CustomScheduleConfig, Tag(CUSTOM)],
     by_type(
-        "learning-rate schedule", ("constant", "step", "exponential", "cosine"), default="constant"
+        "learning-rate schedule",
+        ("constant", "step", "exponential", "cosine", "plateau"),
+        custom=True,
+        default="constant",
     ),
 ]
 

@@ -11,7 +11,8 @@ from training.types import Batch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from training.data.dataset import Part
+    from training.data.dataset import Part, Pick
+    from training.types import Array
 
 
 def count_batches(rows: int, batch_size: int, *, drop_last: bool) -> int:
@@ -42,13 +43,26 @@ def epoch_batches(
     """
     rows = len(part.x)
     end = rows - rows % batch_size if drop_last else rows
-    x, y = part.x, part.y
+    pick = part.pick or _picker(part)
     if not shuffle:
         for at in range(start * batch_size, end, batch_size):
-            yield Batch(x[at : at + batch_size], y[at : at + batch_size])
+            yield pick(slice(at, min(at + batch_size, end)))
         return
     order = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
     indices = order.permutation(rows)
     for at in range(start * batch_size, end, batch_size):
-        chosen = indices[at : at + batch_size]
-        yield Batch(x.take(chosen, axis=0), y.take(chosen, axis=0))
+        yield pick(indices[at : at + batch_size])
+
+
+def _picker(part: Part) -> Pick:
+    x, y = part.x, part.y
+    contiguous = x.flags.c_contiguous  # `take` would copy all of what is not, windows above all
+
+    def pick(chosen: slice | Array) -> Batch:
+        if isinstance(chosen, slice):
+            return Batch(x[chosen], y[chosen])
+        if contiguous:
+            return Batch(x.take(chosen, axis=0), y.take(chosen, axis=0))
+        return Batch(x[chosen], y.take(chosen, axis=0))
+
+    return pick

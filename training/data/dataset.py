@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from training.data.pipeline import FeaturePipeline
-    from training.types import Array, TaskKind
+    from training.types import Array, Batch, TaskKind
+
+    Pick = Callable[[slice | Array], Batch]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -15,18 +19,21 @@ class Part:
     """Rows that belong together.
 
     Attributes:
-        x: inputs, shape (rows, features), C-contiguous.
+        x: inputs, shape (rows, features), C-contiguous; for a model that sees several rows at
+            once (rows, window, features), a view in which neighbours share their rows.
         y: targets, shape (rows,); whole numbers for `multiclass`.
         times: datetime64[ns], in UTC where a zone is known, shape (rows,); None where rows have
             no time.
         forward_returns: simple return from each bar to the next, float64, shape (rows,); None where
             the target is no price.
+        pick: gives the batch of some rows, a slice or their indices; None: from the arrays.
     """
 
     x: Array
     y: Array
     times: Array | None = None
     forward_returns: Array | None = None
+    pick: Pick | None = None
 
     def rows(self, chosen: slice) -> Part:
         """Some of the rows, in views."""

@@ -17,6 +17,7 @@ from training.data.split import cut
 from training.data.table import Table, fingerprint
 from training.data.targets import forward_returns, horizon, labels, task_of
 from training.data.timeline import Timeline, in_time
+from training.data.windows import as_windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,11 +57,13 @@ class DataManager:
         description = _describe(frame, rows, timeline)
         return Table(frame, timeline.time, fingerprint(frame), description)
 
-    def get_data(self, table: Table | None = None) -> Dataset:
+    def get_data(self, table: Table | None = None, *, window: int | None = None) -> Dataset:
         """Features, target, parts, scaling; nothing of a later part reaches an earlier one.
 
         Args:
             table: what `load` gave; default: load it.
+            window: give each row together with those before it, `window` in all; the first rows,
+                which have too few before them, are left out. None: rows alone.
 
         Raises:
             DataError: with all that was found wrong, a line each.
@@ -73,7 +76,8 @@ class DataManager:
         values, y = pipeline.compute(frame), labels(target, frame)
         ahead = horizon(target)
         task, outputs = task_of(target, y[: len(y) - ahead], findings)
-        slices = cut(len(frame), self.config.split, first=pipeline.warm_up, ahead=ahead)
+        first = pipeline.warm_up + (window or 1) - 1
+        slices = cut(len(frame), self.config.split, first=first, ahead=ahead)
         _check_varying(values[slices.train], pipeline.names, findings)
         findings.raise_any()
         pipeline.fit(values[slices.train])
@@ -82,7 +86,7 @@ class DataManager:
         findings.raise_any()
         times = None if table.time is None else _plain_times(frame[table.time])
         y = y.astype("int64" if task == "multiclass" else self.config.dtype)
-        whole = Part(x, y, times, forward_returns(target, frame))
+        whole = Part(as_windows(x, window), y, times, forward_returns(target, frame))
         train, validation, test = (whole.rows(part) for part in slices)
         sizes = {"train": len(train.x), "validation": len(validation.x), "test": len(test.x)}
         return Dataset(

@@ -1,4 +1,17 @@
-"""The protocol that everything trainable follows."""
+"""The protocol that everything trainable follows.
+
+What a model may have besides, and is asked for by name:
+
+`learns_whole_epochs`
+    True: a batch is the whole training part, in its own order.
+`learning_rate`
+    The rate of the next step, for the history.
+`end_epoch(metrics)`
+    Called once an epoch, after its last batch and its validation.
+`rows_on_device(x, y)`
+    Called with the training part: gives a function from a slice or indices to a `Batch` in
+    whatever form its own `train_on_batch` likes best, or None.
+"""
 
 from __future__ import annotations
 

@@ -17,23 +17,27 @@ if TYPE_CHECKING:
     from training.types import Array, ModelSpec
 
 
-def check_inputs(x: object, inputs: int, dtype: np.dtype[Any]) -> None:
-    """Accept a contiguous array of shape (rows, inputs).
+def check_inputs(x: object, inputs: int, dtype: np.dtype[Any], window: int | None = None) -> None:
+    """Accept a contiguous array of shape (rows, inputs), or any of (rows, window, inputs).
 
     Raises:
         DataError: anything else.
     """
-    expected = f"a C-contiguous {dtype} array of shape (rows, {inputs})"
+    shape = f"(rows, {inputs})" if window is None else f"(rows, {window}, {inputs})"
+    expected = f"a {'C-contiguous ' if window is None else ''}{dtype} array of shape {shape}"
     if not isinstance(x, np.ndarray):
         raise DataError(f"inputs are a {type(x).__name__}; expected {expected}")
     got = f"inputs of shape {x.shape} and dtype {x.dtype}"
-    if x.ndim == 3:  # noqa: PLR2004 - (rows, window, features)
+    if window is not None:
+        if x.shape[1:] != (window, inputs):
+            raise DataError(f"{got}; expected {expected}")
+    elif x.ndim == 3:  # noqa: PLR2004 - (rows, window, features)
         raise DataError(f"{got}; expected {expected}: flatten windows with x.reshape(len(x), -1)")
-    if x.ndim != 2 or x.shape[1] != inputs:  # noqa: PLR2004 - (rows, features)
+    elif x.ndim != 2 or x.shape[1] != inputs:  # noqa: PLR2004 - (rows, features)
         raise DataError(f"{got}; expected {expected}")
     if x.dtype != dtype:
         raise DataError(f"{got}; expected {expected}: convert once with x.astype({str(dtype)!r})")
-    if not x.flags.c_contiguous:
+    if window is None and not x.flags.c_contiguous:
         raise DataError(f"{got}, not contiguous; expected {expected}: np.ascontiguousarray(x)")
 
 
@@ -64,7 +68,7 @@ def fit_targets(y: object, rows: int, spec: ModelSpec) -> Array:
 
 
 def check_weight(weight: object, rows: int, dtype: np.dtype[Any]) -> None:
-    """Accept one weight for each row.
+    """Accept one weight for each row, with a sum above 0.
 
     Raises:
         DataError: anything else.
@@ -75,6 +79,51 @@ def check_weight(weight: object, rows: int, dtype: np.dtype[Any]) -> None:
             f"weights of shape {shape} and dtype {got}; expected a {dtype} array of shape "
             f"{(rows,)}, one weight for each row, or None"
         )
+    total = float(weight.sum())
+    if not total > 0:
+        raise DataError(
+            f"the weights of this batch of {rows} rows sum to {total}; expected a sum above 0: "
+            "leave out rows that should not count, or weight by None"
+        )
+
+
+def check_outputs(spec: ModelSpec) -> None:
+    """Accept a task that can have so many outputs.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    fits = {
+        "binary": spec.outputs == 1,
+        "multiclass": spec.outputs > 1,
+        "regression": spec.outputs > 0,
+    }[spec.task]
+    if not fits or spec.inputs < 1:
+        raise ConfigError(
+            f"a {spec.task} model with {spec.inputs} inputs and {spec.outputs} outputs cannot be; "
+            "expected inputs >= 1, and 1 output for binary, 2 or more for multiclass, "
+            "1 or more for regression"
+        )
+
+
+def check_classes(y: Array, classes: int) -> None:
+    """Accept whole numbers from 0 to `classes` - 1.
+
+    Raises:
+        DataError: there are others.
+    """
+    if not np.isin(y, np.arange(classes)).all():
+        raise DataError(foreign_labels(y, classes))
+
+
+def foreign_labels(y: Array, classes: int) -> str:
+    """What is said of targets that are no class."""
+    foreign = y[~np.isin(y, np.arange(classes))]
+    shown = ", ".join(str(label) for label in foreign[:3].tolist())
+    return (
+        f"{len(foreign)} of {len(y)} targets are no class: {shown}; expected whole numbers from 0 "
+        f"to {classes - 1}: number the classes so, or make the task a regression"
+    )
 
 
 def check_state(part: str, given: object, expected: Mapping[str, Array]) -> dict[str, Array]:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from training.config.model import ModelConfig
     from training.types import ModelSpec
 
-    Builder = Callable[[ModelConfig, ModelSpec, TrainingConfig], Model]
+    Trusted = Collection[str] | None
+    Builder = Callable[[ModelConfig, ModelSpec, TrainingConfig, Trusted], Model]
 
 # The built-in types, each with the module:function that builds it; imported when asked for, so
 # that nobody pays for a library that they do not use. An adapter is one file and one line here.
@@ -26,7 +27,10 @@ _BUILDERS: Final = {
     "linear": "training.models.numpy_model:build",
     "logistic": "training.models.numpy_model:build",
     "mlp": "training.models.numpy_model:build",
+    "sklearn": "training.models.scikit:build",
+    "torch": "training.models.pytorch:build",
 }
+_EXTRAS: Final = {"sklearn": "sklearn", "torch": "torch"}
 
 
 class ModelFactory:
@@ -60,9 +64,7 @@ class ModelFactory:
         if config.type not in _BUILDERS:
             known = (*_BUILDERS, "module:Class")
             raise ConfigError(f"model.type = {config.type!r}: {did_you_mean(config.type, known)}")
-        module_name, _, function = _BUILDERS[config.type].partition(":")
-        build = cast("Builder", getattr(import_module(module_name), function))
-        return build(config, spec, training or TrainingConfig())
+        return _builder(config.type)(config, spec, training or TrainingConfig(), self.trusted)
 
     def _custom(self, config: CustomModelConfig, spec: ModelSpec) -> Model:
         found = import_class(config.type, self.trusted)
@@ -76,6 +78,20 @@ class ModelFactory:
                 f"its constructor: {error}"
             ) from error
         return _checked(config.type, model)
+
+
+def _builder(kind: str) -> Builder:
+    module_name, _, function = _BUILDERS[kind].partition(":")
+    try:
+        return cast("Builder", getattr(import_module(module_name), function))
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        raise ConfigError(
+            f"model.type = {kind!r} needs {error.name}, which is not installed; install it with "
+            f"pip install 'prefect-retrain[{extra}]'"
+        ) from error
 
 
 def _check_keys(reference: str, found: type[Any], keys: dict[str, Any]) -> None:

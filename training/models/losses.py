@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from training.errors import DataError
+from training.models.checks import foreign_labels
 
 if TYPE_CHECKING:
     from training.types import Array, TaskKind
@@ -90,7 +91,7 @@ class BinaryCrossEntropy:
         z, direction, losses, correct = self._z, self._direction, self._losses, self._says_one
         np.equal(y, self._one, self._is_one)
         if np.count_nonzero(self._is_one) != np.count_nonzero(y):
-            raise DataError(_foreign_labels(y, 2))
+            raise DataError(foreign_labels(y, 2))
         np.multiply(y, self._two, direction)
         np.subtract(direction, self._one, direction)
         np.multiply(z, direction, losses)
@@ -132,7 +133,7 @@ class CrossEntropy:
         shifted, delta, losses = self._shifted, self.delta, self._losses
         np.equal(y[:, None], self._classes, self._is_class)
         if np.count_nonzero(self._is_class) != len(y):
-            raise DataError(_foreign_labels(y, len(self._classes)))
+            raise DataError(foreign_labels(y, len(self._classes)))
         np.maximum.reduce(self._z, 1, None, self._peak, keepdims=True)
         np.subtract(self._z, self._peak, shifted)
         np.exp(shifted, delta)
@@ -158,19 +159,10 @@ class _Shares:
         self._weighted: Array = np.empty(len(z), z.dtype)
 
     def of(self, weight: Array | None) -> Array:
-        """Shares with the sum 1, shape (rows,).
-
-        Raises:
-            DataError: the weights have no positive sum.
-        """
+        """Shares with the sum 1, shape (rows,); weights have been checked to have one above 0."""
         if weight is None:
             return self._even
         total = float(weight.dot(self._ones))
-        if not total > 0:
-            raise DataError(
-                f"the weights of this batch of {len(weight)} rows sum to {total}; expected a sum "
-                "above 0: leave out rows that should not count, or weight by None"
-            )
         return np.divide(weight, total, self._weighted)
 
     def accuracy(self, correct: Array, weight: Array | None) -> float:
@@ -198,12 +190,3 @@ def to_predictions(z: Array, task: TaskKind) -> None:
         np.subtract(z, z.max(axis=1, keepdims=True), z)
         np.exp(z, z)
         np.divide(z, z.sum(axis=1, keepdims=True), z)
-
-
-def _foreign_labels(y: Array, classes: int) -> str:
-    foreign = y[~np.isin(y, np.arange(classes))]
-    shown = ", ".join(str(label) for label in foreign[:3].tolist())
-    return (
-        f"{len(foreign)} of {len(y)} targets are no class: {shown}; expected whole numbers from 0 "
-        f"to {classes - 1}: number the classes so, or make the task a regression"
-    )

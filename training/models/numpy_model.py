@@ -12,7 +12,13 @@ import numpy as np
 
 from training.config.model import LinearConfig, LogisticConfig, MlpConfig
 from training.errors import ConfigError, DataError
-from training.models.checks import check_inputs, check_state, check_weight, fit_targets
+from training.models.checks import (
+    check_inputs,
+    check_outputs,
+    check_state,
+    check_weight,
+    fit_targets,
+)
 from training.models.layout import Layout
 from training.models.losses import LOSSES, to_predictions
 from training.models.network import Buffers, Network
@@ -29,13 +35,18 @@ _CHUNK_ROWS = 1024
 _MAX_WORKSPACES = 8
 
 
-def build(config: object, spec: ModelSpec, training: TrainingConfig) -> NumpyModel:
+def build(
+    config: object,
+    spec: ModelSpec,
+    training: TrainingConfig,
+    trusted: object = None,  # noqa: ARG001 - every builder is called alike
+) -> NumpyModel:
     """The model of a `linear`, `logistic` or `mlp` section.
 
     Raises:
         ConfigError: the model cannot learn the task, or the task cannot have so many outputs.
     """
-    _check_outputs(spec)
+    check_outputs(spec)
     match config:
         case LinearConfig() if spec.task == "regression":
             return NumpyModel((), "tanh", spec, training)
@@ -54,20 +65,6 @@ def build(config: object, spec: ModelSpec, training: TrainingConfig) -> NumpyMod
                 "'regression'; use model.type 'linear' or 'mlp', or a target of classes "
                 "(data.target)"
             )
-
-
-def _check_outputs(spec: ModelSpec) -> None:
-    fits = {
-        "binary": spec.outputs == 1,
-        "multiclass": spec.outputs > 1,
-        "regression": spec.outputs > 0,
-    }[spec.task]
-    if not fits or spec.inputs < 1:
-        raise ConfigError(
-            f"a {spec.task} model with {spec.inputs} inputs and {spec.outputs} outputs cannot be; "
-            "expected inputs >= 1, and 1 output for binary, 2 or more for multiclass, "
-            "1 or more for regression"
-        )
 
 
 class _Workspace:

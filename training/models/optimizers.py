@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from training.config.training import SgdConfig
+from training.config.training import AdamConfig, SgdConfig
+from training.errors import ConfigError
 
 if TYPE_CHECKING:
-    from training.config.training import AdamConfig, Optimizer
+    from training.config.training import Optimizer
     from training.types import Array
 
 
@@ -38,9 +39,20 @@ class Rule(Protocol):
 
 
 def make_optimizer(config: Optimizer, parameters: Array, gradient: Array) -> Rule:
-    """The optimizer that a configuration names, for these two buffers of equal shape."""
-    kind = Sgd if isinstance(config, SgdConfig) else Adam
-    return kind(config, parameters, gradient)  # type: ignore[arg-type] # one config, one class
+    """The optimizer that a configuration names, for these two buffers of equal shape.
+
+    Raises:
+        ConfigError: it is one of PyTorch's.
+    """
+    match config:
+        case SgdConfig():
+            return Sgd(config, parameters, gradient)
+        case AdamConfig():
+            return Adam(config, parameters, gradient)
+    raise ConfigError(
+        f"training.optimizer.type = {config.type!r} is for models in PyTorch; use sgd or adam, or "
+        "model.type: torch"
+    )
 
 
 def clip_to_norm(gradient: Array, max_norm: float) -> None:

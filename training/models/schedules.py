@@ -24,15 +24,20 @@ from typing import TYPE_CHECKING
 from training.config.training import (
     ConstantSchedule,
     CosineSchedule,
+    CustomScheduleConfig,
     ExponentialSchedule,
+    PlateauSchedule,
     StepSchedule,
 )
+from training.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from training.config.training import Schedule, TrainingConfig
+    from training.config.training import TrainingConfig
     from training.types import ModelSpec
+
+    Planned = ConstantSchedule | StepSchedule | ExponentialSchedule | CosineSchedule
 
 
 class LearningRate:
@@ -41,7 +46,16 @@ class LearningRate:
     __slots__ = ("_decay", "_peak", "_warmup")
 
     def __init__(self, training: TrainingConfig, spec: ModelSpec) -> None:
-        """Plan for `spec.epochs` epochs of `spec.batches_per_epoch` steps."""
+        """Plan for `spec.epochs` epochs of `spec.batches_per_epoch` steps.
+
+        Raises:
+            ConfigError: a schedule that cannot be planned, since it follows what happens.
+        """
+        if isinstance(training.schedule, PlateauSchedule | CustomScheduleConfig):
+            raise ConfigError(
+                f"training.schedule.type = {training.schedule.type!r} is for models in PyTorch; "
+                "use constant, step, exponential or cosine, or model.type: torch"
+            )
         self._peak = training.optimizer.learning_rate
         self._warmup = training.schedule.warmup_steps
         self._decay = _decay(training.schedule, spec)
@@ -52,7 +66,7 @@ class LearningRate:
         return rate if steps >= self._warmup else rate * (steps + 1) / self._warmup
 
 
-def _decay(schedule: Schedule, spec: ModelSpec) -> Callable[[int], float]:
+def _decay(schedule: Planned, spec: ModelSpec) -> Callable[[int], float]:
     batches = spec.batches_per_epoch
     match schedule:
         case ConstantSchedule():

@@ -9,6 +9,8 @@ from pydantic import TypeAdapter
 
 from training.config import ModelConfig
 from training.data import FeaturePipeline
+from training.data.windows import as_windows
+from training.errors import DataError
 from training.models import ModelFactory
 from training.types import ModelSpec
 
@@ -32,12 +34,24 @@ class RegisteredModel:
     pipeline: FeaturePipeline
 
     def predict(self, frame: pd.DataFrame) -> Array:
-        """Predictions for the rows after the pipeline's warm-up.
+        """Predictions for the rows after the pipeline's warm-up and the model's first window.
 
         Args:
             frame: the columns that the model was trained on, oldest row first.
+
+        Raises:
+            DataError: with all that is wrong with the rows, or too few of them.
         """
-        return self.model.predict(self.pipeline.transform(frame))
+        x, window = self.pipeline.transform(frame), self.version.card["spec"].get("window")
+        if window is None:
+            return self.model.predict(x)
+        if len(x) < window:
+            raise DataError(
+                f"{len(frame)} rows; the first prediction is for row "
+                f"{self.pipeline.warm_up + window}, since the model sees {window} rows at once: "
+                "give earlier rows too"
+            )
+        return self.model.predict(as_windows(x, window)[window - 1 :])
 
 
 def load_model(

@@ -1,6 +1,10 @@
 """One run: its identity, its records in the storage, and the session that works on it."""
 
-from training.run.continuity import refuse_endless_attempts, stored_history
+from training.run.continuity import (
+    refuse_changed_retry,
+    refuse_endless_attempts,
+    stored_history,
+)
 from training.run.lease import is_at_work, refuse_where_busy
 from training.run.record import RunRecord, run_ids
 from training.run.result import TrainingResult, history_frame
@@ -17,6 +21,7 @@ __all__ = [
     "TrainingRun",
     "history_frame",
     "is_at_work",
+    "refuse_changed_retry",
     "refuse_endless_attempts",
     "refuse_where_busy",
     "run_ids",

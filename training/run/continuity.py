@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from training.checkpoints import CheckpointManager, History, differences, environment
-from training.errors import ConfigError, TrainingError
-from training.run.record import RunRecord
+from training.errors import ConfigError, StorageError, TrainingError
+from training.run.identity import changed_keys
+from training.run.record import RunRecord, run_ids
 from training.run.start import differences_of
 
 if TYPE_CHECKING:
@@ -44,6 +45,35 @@ def refuse_another_run(run: TrainingRun, expected: str | None) -> None:
             )
 
 
+def refuse_changed_retry(run: TrainingRun, flow_run_id: str) -> None:
+    """A flow run that is retried goes on with the run that it began, unless the data changed.
+
+    Its parameters can be changed between two tries; what that may change is as for a named run.
+
+    Args:
+        run: with its data loaded.
+        flow_run_id: the label of that name in the notes of the earlier attempts.
+
+    Raises:
+        ConfigError: they were changed so that the result would be another; by key.
+    """
+    if _has_attempt_of(run.record, flow_run_id):
+        return
+    for run_id in run_ids(run.store):
+        record = RunRecord(run.store, run_id)
+        try:
+            began = record.about() if _has_attempt_of(record, flow_run_id) else None
+        except StorageError as error:  # of whatever run; it must not keep this one from working
+            logger.warning("an earlier run is damaged: %s", error)
+            continue
+        differs = _changed_parameters(began, run.about()) if began else []
+        if differs:
+            raise ConfigError(
+                f"this flow run began run {run_id}, and its parameters were changed since: "
+                f"{'; '.join(differs)}; put them back and retry it, or start a new flow run"
+            )
+
+
 def refuse_endless_attempts(run: TrainingRun) -> None:
     """Something that kills a run each time must not be tried for ever by an automation.
 
@@ -59,6 +89,17 @@ def refuse_endless_attempts(run: TrainingRun) -> None:
             "itself; find out what kills it, then raise the limit, or go on with "
             f"`retrain resume {run.run_id}`"
         )
+
+
+def _has_attempt_of(record: RunRecord, flow_run_id: str) -> bool:
+    return any(one.get("flow_run_id") == flow_run_id for one in record.attempts())
+
+
+def _changed_parameters(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """What was changed by a person; the same source may have other data by now."""
+    lines = [line for line in differences_of(old, new) if not line.startswith("data changed")]
+    source, now = old["config"]["data"]["source"], new["config"]["data"]["source"]
+    return lines + changed_keys(source, now, "data.source")
 
 
 def take_over(run: TrainingRun, parent: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from training.artifacts import ArtifactStore
 from training.callbacks import CallbackList, build_callbacks
 from training.checkpoints import CheckpointManager, History, environment
+from training.config.model import window_of
 from training.data import DataManager, count_batches
 from training.errors import InterruptedRunError
 from training.evaluation import check_evaluation
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from training.callbacks import CallbackBase
     from training.config import RunConfig
     from training.data import Dataset
+    from training.models import Model
     from training.run.start import Resume
 
 logger = logging.getLogger("training.run")
@@ -108,7 +110,7 @@ class TrainingRun:
         """
         if hasattr(self, "data"):
             return dict(self.data.description)
-        self.data = self._manager.get_data()
+        self.data = self._manager.get_data(window=window_of(self.config.model))
         identity = self.config.identity() | {"callbacks": self._callbacks.identity()}
         self.identity = Identity(identity, self.data.fingerprint, self._slot, self.parent)
         self.run_id = self.identity.run_id(self.config.name)
@@ -126,7 +128,7 @@ class TrainingRun:
         """
         check_evaluation(self.config.data, self.config.evaluation)
         self.load_data()
-        ModelFactory(self._trusted).get_model(self.config.model, self._spec, self.config.training)
+        self._new_model()
 
     def about(self) -> dict[str, Any]:
         """What this run is, in plain values: stored with it and with all that it makes."""
@@ -263,7 +265,7 @@ class TrainingRun:
             config=config.training,
             data=data,
             spec=spec,
-            model=ModelFactory(self._trusted).get_model(config.model, spec, config.training),
+            model=self._new_model(),
             callbacks=self._callbacks,
             checkpoints=self.checkpoints,
             history=History(self.store, f"{self.record.folder}/history"),
@@ -273,11 +275,13 @@ class TrainingRun:
 
     @property
     def batches(self) -> int:
-        """Batches an epoch has."""
-        training = self.config.training
-        return count_batches(
-            len(self.data.train.x), training.batch_size, drop_last=training.drop_last
-        )
+        """Batches an epoch has: one for a model that learns from all rows at once."""
+        whole = getattr(self._new_model(), "learns_whole_epochs", False)
+        return 1 if whole else self._spec.batches_per_epoch
+
+    def _new_model(self) -> Model:
+        config = self.config
+        return ModelFactory(self._trusted).get_model(config.model, self._spec, config.training)
 
     @property
     def _spec(self) -> ModelSpec:
@@ -289,7 +293,10 @@ class TrainingRun:
             dtype=self.config.data.dtype,
             seed=training.seed,
             epochs=training.epochs,
-            batches_per_epoch=self.batches,
+            batches_per_epoch=count_batches(
+                len(self.data.train.x), training.batch_size, drop_last=training.drop_last
+            ),
+            window=window_of(self.config.model),
         )
 
     def _resumed_from(self) -> dict[str, int] | None:

@@ -7,6 +7,7 @@ failed attempt) goes back to the newest checkpoint that verifies.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from training.artifacts import digest as digest_of
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from training.config import TrainingConfig
     from training.data import Dataset
     from training.models import Model
-    from training.types import ModelSpec
+    from training.types import Metrics, ModelSpec
 
 
 class Session:
@@ -33,6 +34,11 @@ class Session:
     Attributes:
         at: digest of the weights that the memory holds, when it holds exactly a staged or
             committed state; None while an epoch is running and after a failure.
+        batch_size: rows a batch, as the configuration says; all of them for a model that
+            learns from a whole epoch at once.
+        shuffle: whether their order changes from epoch to epoch.
+        batches: batches an epoch.
+        rows: the training part, with the way in which the model wants its batches picked.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of a training, put together in one place
@@ -71,7 +77,13 @@ class Session:
         self._ahead: Ahead | None = None
         self._committed = (-1, 0)
         self._told: BaseException | None = None
-        self.batches = spec.batches_per_epoch
+        whole = getattr(model, "learns_whole_epochs", False)
+        self.batch_size = max(1, len(data.train.x)) if whole else config.batch_size
+        self.shuffle = config.shuffle and not whole
+        self.batches = 1 if whole else spec.batches_per_epoch
+        on_device = getattr(model, "rows_on_device", None)
+        pick = on_device(data.train.x, data.train.y) if on_device else None
+        self.rows = replace(data.train, pick=pick)
         self.monitor = Monitor("val_loss" if len(data.validation.x) else "loss")
 
     @property
@@ -112,6 +124,12 @@ class Session:
             resumed=resumed,
             stop_reason=self.state.stop_reason,
         )
+
+    def end_model_epoch(self, metrics: Metrics) -> None:
+        """Tell the model what an epoch ended with, if it asks."""
+        end_epoch = getattr(self.model, "end_epoch", None)
+        if end_epoch is not None:
+            end_epoch(metrics)
 
     def stage(self, save: str | None, metrics: dict[str, float] | None = None) -> CheckpointRef:
         """Take a copy of the whole state; from here on the memory is exactly that state.

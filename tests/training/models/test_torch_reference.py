@@ -15,6 +15,7 @@ from training.models.schedules import LearningRate
 from training.types import Batch, ModelSpec
 
 if TYPE_CHECKING:
+    from training.config.training import Optimizer
     from training.types import Array, TaskKind
 
 torch = pytest.importorskip("torch", reason="torch is the reference here; it is an extra")
@@ -75,7 +76,8 @@ class TorchNetwork:
         self.task, self.clip_norm = spec.task, training.clip_norm
         self.optimizer = self._optimizer(training.optimizer)
 
-    def _optimizer(self, config: SgdConfig | AdamConfig) -> Any:  # noqa: ANN401 - torch has no types here
+    def _optimizer(self, config: Optimizer) -> Any:  # noqa: ANN401 - torch has no types here
+        assert isinstance(config, SgdConfig | AdamConfig)
         shared = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
         if isinstance(config, SgdConfig):
             return torch.optim.SGD(self.net.parameters(), momentum=config.momentum, **shared)
