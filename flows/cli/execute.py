@@ -51,6 +51,7 @@ class Job:
     resume: Resume = "auto"
     slot: str | None = None
     parent: str | None = None
+    start_from: str | None = None
     expect: str | None = None
     trusted: frozenset[str] | None = None
 
@@ -71,6 +72,7 @@ def stored_job(run_id: str, storage: str, trusted: frozenset[str]) -> Job:
         storage=storage,
         slot=about["identity"]["slot"],
         parent=about["parent"],
+        start_from=about.get("started_from"),
         expect=run_id,
         trusted=trusted,
     )
@@ -97,6 +99,7 @@ def _lead(job: Job, *, as_json: bool) -> None:
         job.storage,
         slot=job.slot,
         parent=job.parent,
+        start_from=job.start_from,
         expect=job.expect,
         resume=job.resume,
         trusted=job.trusted,

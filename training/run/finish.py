@@ -13,6 +13,7 @@ from training.errors import ExistsError, TrainingError
 from training.evaluation import evaluate, markdown_report
 
 if TYPE_CHECKING:
+    from training.data import Dataset
     from training.run.result import TrainingResult
     from training.run.run import TrainingRun
     from training.run.session import Session
@@ -64,7 +65,15 @@ def card(run: TrainingRun, session: Session, metrics: dict[str, float]) -> dict[
         "metrics": metrics,
         "features": list(run.data.features),
         "spec": session.spec.to_json(),
+        "trained_until": _trained_until(run.data),
     }
+
+
+def _trained_until(data: Dataset) -> str | None:
+    """The last time that training or the choice of an epoch has seen; None without times."""
+    parts = (data.train, data.validation)
+    ends = [part.times[-1] for part in parts if part.times is not None and len(part.times)]
+    return str(max(ends)) if ends else None
 
 
 def write_report(run: TrainingRun, result: TrainingResult) -> None:

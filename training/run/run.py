@@ -21,6 +21,7 @@ from training.run.finish import card, final_metrics, require_finite, write_repor
 from training.run.identity import Identity
 from training.run.keeper import RunKeeper, redone_epochs
 from training.run.lease import process, sole_owner
+from training.run.origin import begin_with, origin_of
 from training.run.record import RunRecord
 from training.run.result import TrainingResult
 from training.run.session import Session
@@ -65,6 +66,7 @@ class TrainingRun:
         callbacks: CallbackList | Iterable[CallbackBase] = (),
         slot: str | None = None,
         parent: str | None = None,
+        start_from: str | None = None,
         expect: str | None = None,
         resume: Resume = "auto",
         trusted: Collection[str] | None = None,
@@ -79,6 +81,7 @@ class TrainingRun:
             callbacks: besides those of the configuration; a `CallbackList` stands for all of them.
             slot: what sets this run apart from another of the same configuration and data.
             parent: a run that this one trains on from.
+            start_from: a registered version whose weights this one begins with, `NAME:VERSION`.
             expect: the run that this is to be; another is an error that names what differs.
             resume: `auto`: go on where there is something to go on from; `never`: start afresh;
                 `must`: an error when there is nothing.
@@ -91,6 +94,7 @@ class TrainingRun:
         self.labels: dict[str, Any] = {}
         self._manager = manager or DataManager(config.data)
         self.parent = parent
+        self.start_from = start_from
         self._slot, self._expect = slot, expect
         self.resume: Resume = resume
         self._trusted = trusted
@@ -112,7 +116,8 @@ class TrainingRun:
             return dict(self.data.description)
         self.data = self._manager.get_data(window=window_of(self.config.model))
         identity = self.config.identity() | {"callbacks": self._callbacks.identity()}
-        self.identity = Identity(identity, self.data.fingerprint, self._slot, self.parent)
+        parent = self.parent if self.start_from is None else origin_of(self, self.start_from)
+        self.identity = Identity(identity, self.data.fingerprint, self._slot, parent)
         self.run_id = self.identity.run_id(self.config.name)
         self.record = RunRecord(self.store, self.run_id)
         folder = f"{self.record.folder}/checkpoints"
@@ -140,6 +145,7 @@ class TrainingRun:
             "fingerprint": self.data.fingerprint,
             "data": dict(self.data.description),
             "parent": self.parent,
+            "started_from": self.start_from,
             "environment": environment(),
         }
 
@@ -183,6 +189,8 @@ class TrainingRun:
             return session
         if self.parent is not None:
             take_over(self, self.parent)
+        if self.start_from is not None:
+            begin_with(self, self.start_from)
         session.commit(session.stage("the start"))
         return session
 
