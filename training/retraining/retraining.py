@@ -1,0 +1,297 @@
+"""One retraining put together: data up to a moment, a challenger, a decision, an outcome."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from training.artifacts import ArtifactStore
+from training.data import DataManager
+from training.errors import ConflictError, DataError, NotFoundError
+from training.registry import ModelReference, ModelRegistry, load_model
+from training.registry.promotion import DecisionLog, Gate, carry_out, contest, decide
+from training.retraining.moment import day_before, has_time, up_to
+from training.retraining.report import retraining_report
+from training.retraining.slot import Plan, SlotRecord
+from training.run import TrainingRun
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Collection
+
+    import pandas as pd
+
+    from training.config import RunConfig
+    from training.data import Table
+    from training.registry import ModelVersion
+    from training.registry.promotion import Contest, Decision
+    from training.retraining.moment import Moment
+    from training.run import Resume
+
+logger = logging.getLogger("training.retraining")
+
+STATUS = {"promote": "promoted", "reject": "rejected", "await-approval": "awaiting-approval"}
+
+
+class LoadedOnce(DataManager):
+    """Reads its source once: the table is needed for the champion's features too."""
+
+    _table: Table | None = None
+
+    def load(self) -> Table:
+        """The table, as the first call found it."""
+        if self._table is None:
+            self._table = super().load()
+        return self._table
+
+
+class Retraining:
+    """One slot of a schedule, from its data to its outcome.
+
+    The steps, in order: `validate`; if nothing is `skipped`, the `run` is trained as any other;
+    then, with the run still held, `decide`, `promote`, `finish`. Each can be repeated: what an
+    attempt that was killed had done is found again, and not done twice.
+
+    Attributes:
+        run: the training.
+        record: what the storage knows of this retraining.
+        plan: what it sets out to do.
+        skipped: the outcome, when there is nothing to do.
+    """
+
+    run: TrainingRun
+    record: SlotRecord
+    plan: Plan
+    skipped: dict[str, Any] | None = None
+
+    def __init__(
+        self,
+        config: RunConfig,
+        storage: str | os.PathLike[str] | ArtifactStore,
+        *,
+        as_of: Moment | None = None,
+        frame: pd.DataFrame | None = None,
+        registry: ModelRegistry | None = None,
+        resume: Resume = "auto",
+        trusted: Collection[str] | None = None,
+    ) -> None:
+        """Say what is to be retrained; nothing is read or written before `validate`.
+
+        Args:
+            config: the resolved configuration.
+            storage: folder, URL or store.
+            as_of: rows up to here and none after it; None: all that the source has.
+            frame: the rows, for a source of type `dataframe`.
+            registry: default: in the storage.
+            resume: as for a `TrainingRun`.
+            trusted: modules that `module:Class` may name; None: all.
+
+        Raises:
+            ConfigError: a rule of promotion that cannot be.
+        """
+        self.gate = Gate.of(config.promotion)
+        self.store = storage if isinstance(storage, ArtifactStore) else ArtifactStore(storage)
+        self.registry = registry or ModelRegistry(self.store)
+        self.as_of = as_of
+        self._asked = config
+        self._frame = frame
+        self._resume: Resume = resume
+        self._trusted = trusted
+
+    @property
+    def name(self) -> str:
+        """Of the model."""
+        return self._asked.name
+
+    def validate(self) -> dict[str, Any]:
+        """Read and check the data, find out what is due; nothing is written.
+
+        Returns:
+            What the data are, in plain values.
+
+        Raises:
+            DataError: the data are stale, short or broken.
+            ConfigError: the configuration cannot be trained.
+        """
+        config, manager = self._loaded()
+        table = manager.load()
+        slot = table.description.get("last")
+        self._refuse_stale(slot)
+        identity = config.identity()
+        self.record = SlotRecord.of(
+            self.store, self.name, identity, (table.fingerprint, slot, config.retraining.start)
+        )
+        self.plan = self.record.plan or self._planned(config, table, slot)
+        self.run = TrainingRun(
+            config,
+            self.store,
+            manager=manager,
+            registry=self.registry,
+            slot=slot,
+            start_from=self.plan.started_from,
+            resume=self._resume,
+            trusted=self._trusted,
+        )
+        self._table = table
+        self.run.check()
+        self.skipped = self._unchanged(identity)
+        return dict(self.run.data.description)
+
+    def begin(self) -> Plan:
+        """Pin what was found: an attempt that goes on later goes by it."""
+        self.plan = self.record.begin(self.plan)
+        return self.plan
+
+    def decide(self) -> Decision:
+        """Compare challenger and champion, and decide; an attempt before may have done it."""
+        version = self._version()
+        log, who = DecisionLog(self.registry, version), f"run {self.run.run_id}"
+        last = log.last()
+        if last is not None:
+            return last
+        decision = decide(self.gate, self.compare(), self._champion(), who)
+        return log.add(decision, 0)
+
+    def promote(self) -> Decision:
+        """Carry the decision out; decided again if somebody moved the champion meanwhile.
+
+        Returns:
+            The decision that counts.
+        """
+        version = self._version()
+        while True:
+            decision = self.decide()
+            try:
+                carry_out(self.registry, version, decision)
+            except ConflictError as error:
+                logger.warning("deciding again: %s", error)
+                log = DecisionLog(self.registry, version)
+                anew = decide(self.gate, self.compare(), self._champion(), decision.who)
+                log.add(anew, len(log))
+                continue
+            return decision
+
+    def compare(self) -> Contest:
+        """Challenger and champion on the same held-out newest rows."""
+        version, champion = self._version(), self._champion()
+        trusted = self._trusted or self.run.config.custom_modules()
+        load = [str(version)] + ([f"{self.name}:{champion}"] if champion else [])
+        models = [load_model(self.registry, reference, trusted) for reference in load]
+        old = models[1] if len(models) > 1 else None
+        return contest(models[0], old, self.run.data, self._table, self.run.config)
+
+    def finish(self, decision: Decision) -> dict[str, Any]:
+        """Write the report and the outcome; the retraining is finished.
+
+        Returns:
+            What `retrain update --json` prints.
+        """
+        result, version = self.run.result, self._version()
+        keep = self.run.config.retraining.keep_last
+        if keep is not None:
+            self.registry.keep_last(self.name, keep, who=f"run {self.run.run_id}")
+        outcome = {
+            **self._heading(),
+            "status": STATUS[decision.verdict],
+            "model": result.model,
+            "champion": decision.champion,
+            "reason": decision.reason,
+            "run_id": result.run_id,
+            "epochs_completed": result.epochs_completed,
+            "redone_epochs": result.redone_epochs,
+            "metrics": decision.metrics,
+            "baselines": decision.baselines,
+            "held_out": decision.about,
+            "data": dict(self.run.data.description),
+        }
+        champion = None
+        if decision.champion is not None:
+            try:
+                champion = self.registry.get(ModelReference(self.name, decision.champion))
+            except NotFoundError:
+                logger.warning("the champion that was compared with is deleted")
+        report = retraining_report(outcome, version, champion, result.rows)
+        return self.record.finish(outcome, report)
+
+    def _loaded(self) -> tuple[RunConfig, LoadedOnce]:
+        """The configuration cut to the moment, and its table: whole bars only."""
+        as_of = self.as_of
+        config = up_to(self._asked, as_of)
+        manager = LoadedOnce(config.data, frame=self._frame)
+        if as_of is not None and has_time(as_of) and _is_daily(manager.load()):
+            config = up_to(self._asked, day_before(as_of))  # the day is not over yet
+            manager = LoadedOnce(config.data, frame=self._frame)
+        return config, manager
+
+    def _refuse_stale(self, slot: str | None) -> None:
+        limit = self._asked.retraining.max_age_days
+        if limit is None or self.as_of is None or slot is None:
+            return
+        import pandas as pd
+
+        moment = pd.Timestamp(self.as_of).tz_localize(None)
+        age = (moment - pd.Timestamp(slot).tz_localize(None)) / pd.Timedelta(days=1)
+        if age > limit:
+            raise DataError(
+                f"the data are stale: the newest row up to {self.as_of} is of {slot}, {age:.1f} "
+                f"days before, and retraining.max_age_days = {limit:g}; see why the source has no "
+                "newer rows, or raise the limit"
+            )
+
+    def _planned(self, config: RunConfig, table: Table, slot: str | None) -> Plan:
+        champion = self._champion()
+        warm = config.retraining.start == "champion" and champion is not None
+        return Plan(
+            name=self.name,
+            slot=slot,
+            as_of=None if self.as_of is None else self.as_of.isoformat(),
+            fingerprint=table.fingerprint,
+            champion=champion,
+            started_from=f"{self.name}:{champion}" if warm else None,
+        )
+
+    def _unchanged(self, identity: dict[str, Any]) -> dict[str, Any] | None:
+        """The outcome when a version of this configuration on these data is there already."""
+        if not self._asked.retraining.skip_unchanged or self._resume == "never":
+            return None
+        before = self.record.outcome
+        if before is not None:
+            return self._skipping(before["model"])
+        if self.record.plan is not None:
+            return None  # an attempt of this slot was killed: it goes on
+        newest = max(self.registry.numbers(self.name), default=None)
+        if newest is None:
+            return None
+        version = self.registry.get(ModelReference(self.name, newest))
+        same = (version.card.get("identity") or {}).get("config"), version.card.get("fingerprint")
+        ours = self.run.identity.config, self.run.identity.fingerprint
+        return self._skipping(version.to_json()) if same == ours else None
+
+    def _skipping(self, model: dict[str, Any]) -> dict[str, Any]:
+        reason = f"skipped: data unchanged since v{model['version']}"
+        logger.info("%s", reason)
+        return {
+            **self._heading(),
+            "status": "skipped",
+            "model": model,
+            "champion": self._champion(),
+            "reason": reason,
+            "run_id": self.run.run_id,
+        }
+
+    def _heading(self) -> dict[str, Any]:
+        return {"name": self.name, "slot": self.plan.slot, "as_of": self.plan.as_of}
+
+    def _version(self) -> ModelVersion:
+        return self.registry.get(ModelReference(self.name, self.run.result.model["version"]))
+
+    def _champion(self) -> int | None:
+        return self.registry.alias(self.name, self._asked.promotion.alias)
+
+
+def _is_daily(table: Table) -> bool:
+    """Whether all times are dates."""
+    if table.time is None:
+        return False
+    times = table.frame[table.time]
+    return bool((times == times.dt.normalize()).all())
