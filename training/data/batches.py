@@ -36,7 +36,8 @@ def epoch_batches(
         batch_size: rows a batch; the last one may have fewer.
         seed: with `epoch`, decides the order: nothing of it is ever saved.
         epoch: epochs done before this one.
-        shuffle: a new order each epoch; else the rows' own, in views.
+        shuffle: a new order each epoch; else the rows' own, in views (windows are copied, a batch
+            at a time).
         drop_last: leave a last batch out that is not full.
         start: batches to leave out at the front: their indices are skipped, not their rows loaded.
     """
@@ -45,10 +46,13 @@ def epoch_batches(
     x, y = part.x, part.y
     if not shuffle:
         for at in range(start * batch_size, end, batch_size):
-            yield Batch(x[at : at + batch_size], y[at : at + batch_size])
+            chosen = slice(at, at + batch_size)
+            yield Batch(np.ascontiguousarray(x[chosen]), y[chosen])
         return
     order = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
     indices = order.permutation(rows)
     for at in range(start * batch_size, end, batch_size):
-        chosen = indices[at : at + batch_size]
-        yield Batch(x.take(chosen, axis=0), y.take(chosen, axis=0))
+        rows_of = indices[at : at + batch_size]
+        # `take` is quicker, but would copy all of an array whose windows overlap in memory.
+        inputs = x.take(rows_of, axis=0) if x.flags.c_contiguous else x[rows_of]
+        yield Batch(inputs, y.take(rows_of, axis=0))

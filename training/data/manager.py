@@ -6,20 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.config.data import ColumnTarget
+from training.config.targets import ColumnTarget
 from training.data.checks import as_numbers, check_missing, numeric_columns
 from training.data.dataset import Dataset, Part
 from training.data.features import spelt_out
 from training.data.findings import Findings
+from training.data.lookback import LookBack
 from training.data.pipeline import FeaturePipeline
 from training.data.sources import Rows, read_rows
 from training.data.split import cut
 from training.data.table import Table, fingerprint
-from training.data.targets import forward_returns, horizon, labels, task_of
+from training.data.targets import forward_returns, horizon, labels, looks_back, task_of
 from training.data.timeline import Timeline, in_time
+from training.data.times import plain_times
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import pandas as pd
 
@@ -32,15 +34,23 @@ SECONDS_A_YEAR = 365.25 * 86_400
 class DataManager:
     """Loads and prepares the data that a configuration describes."""
 
-    def __init__(self, config: DataConfig, *, frame: pd.DataFrame | None = None) -> None:
+    def __init__(
+        self,
+        config: DataConfig,
+        *,
+        frame: pd.DataFrame | None = None,
+        trusted: Collection[str] | None = None,
+    ) -> None:
         """Read nothing yet.
 
         Args:
             config: the section `data`.
             frame: the rows, for a source of type `dataframe`.
+            trusted: modules that `module:function` may name; None: all.
         """
         self.config = config
         self._frame = frame
+        self._trusted = trusted
 
     def load(self) -> Table:
         """Read the source, check it, take its fingerprint.
@@ -70,39 +80,47 @@ class DataManager:
         where = str(table.description.get("source", "the table"))
         findings = Findings(Rows(frame, where), self.config.check_rows)
         pipeline = self._pipeline(frame, table.time)
-        values, y = pipeline.compute(frame), labels(target, frame)
+        values, y = pipeline.compute(frame, table.time), labels(target, frame)
         ahead = horizon(target)
         task, outputs = task_of(target, y[: len(y) - ahead], findings)
-        slices = cut(len(frame), self.config.split, first=pipeline.warm_up, ahead=ahead)
+        first = max(pipeline.warm_up, looks_back(target))
+        slices = cut(len(frame), self.config.split, first=first, ahead=ahead)
         _check_varying(values[slices.train], pipeline.names, findings)
         findings.raise_any()
         pipeline.fit(values[slices.train])
         x = pipeline.scale(values)
         _check_finite(x[pipeline.warm_up :], pipeline, findings)
         findings.raise_any()
-        times = None if table.time is None else _plain_times(frame[table.time])
-        y = y.astype("int64" if task == "multiclass" else self.config.dtype)
-        whole = Part(x, y, times, forward_returns(target, frame))
-        train, validation, test = (whole.rows(part) for part in slices)
+        times = None if table.time is None else plain_times(frame[table.time])
+        returns = forward_returns(target, frame)
+        y = (
+            np.nan_to_num(y).astype("int64")
+            if task == "multiclass"
+            else y.astype(self.config.dtype)
+        )
+        train, validation, test = (_part(pipeline, part, x, y, times, returns) for part in slices)
         sizes = {"train": len(train.x), "validation": len(validation.x), "test": len(test.x)}
         return Dataset(
             train=train,
             validation=validation,
             test=test,
-            features=pipeline.names,
+            features=pipeline.input_names,
             task=task,
             outputs=outputs,
             fingerprint=table.fingerprint,
             pipeline=pipeline,
             bars_per_year=_bars_per_year(times),
-            description=table.description | {"features": len(pipeline.names), "parts": sizes},
+            description=table.description | {"features": len(pipeline.input_names), "parts": sizes},
         )
 
     def _pipeline(self, frame: pd.DataFrame, time: str | None) -> FeaturePipeline:
         config = self.config
         known = config.target.column if isinstance(config.target, ColumnTarget) else None
         features = spelt_out(config.features, numeric_columns(frame, (time, known)))
-        return FeaturePipeline(features, config.scaler, config.dtype)
+        look_back = LookBack(config.look_back.rows, flat=config.look_back.flat)
+        return FeaturePipeline(
+            features, config.scaler, config.dtype, look_back=look_back, trusted=self._trusted
+        )
 
     def _checked(self, frame: pd.DataFrame, time: str | None, findings: Findings) -> pd.DataFrame:
         """The rows that can be used, with the columns that are used as float64."""
@@ -121,7 +139,9 @@ class DataManager:
             way = "set data.on_missing: drop to leave such rows out"
             check_missing(numbers, used, findings, way)
         kept = numbers.frame[~numbers.missing]
-        back, ahead = pipeline.warm_up, horizon(target)
+        if pipeline.needs_times and time is None:
+            findings.add("features are made of times; name data.source.time_column")
+        back, ahead = max(pipeline.warm_up, looks_back(target)), horizon(target)
         left = len(kept) - back - ahead
         if left < max(config.min_rows, 1):
             findings.add(
@@ -131,6 +151,23 @@ class DataManager:
             )
         findings.raise_any()
         return kept
+
+
+def _part(
+    pipeline: FeaturePipeline,
+    rows: slice,
+    x: Array,
+    y: Array,
+    times: Array | None,
+    returns: Array | None,
+) -> Part:
+    before = pipeline.look_back.rows - 1
+    return Part(
+        x=pipeline.inputs(x[max(rows.start - before, 0) : rows.stop]),
+        y=y[rows],
+        times=None if times is None else times[rows],
+        forward_returns=None if returns is None else returns[rows],
+    )
 
 
 def _time_first(frame: pd.DataFrame, time: str | None) -> pd.DataFrame:
@@ -169,12 +206,6 @@ def _describe(frame: pd.DataFrame, rows: Rows, timeline: Timeline) -> dict[str, 
 def _moment(at: pd.Timestamp) -> str:
     """A date where the time is midnight."""
     return at.date().isoformat() if at == at.normalize() else at.isoformat(sep=" ")
-
-
-def _plain_times(times: pd.Series[Any]) -> Array:
-    """As datetime64[ns], in UTC where a zone is known."""
-    plain: Array = times.dt.tz_localize(None).to_numpy(dtype="datetime64[ns]")
-    return plain
 
 
 def _bars_per_year(times: Array | None) -> float | None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from training.config.data import Source
+    from training.config.sources import Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,4 +58,5 @@ def load_model(
     config = TypeAdapter[ModelConfig](ModelConfig).validate_python(version.card["config"]["model"])
     model = ModelFactory(trusted).get_model(config, ModelSpec(**version.card["spec"]))
     model.load_state_dict({"weights": registry.weights(version)})
-    return RegisteredModel(version, model, FeaturePipeline.from_state(registry.pipeline(version)))
+    pipeline = FeaturePipeline.from_state(registry.pipeline(version), trusted)
+    return RegisteredModel(version, model, pipeline)

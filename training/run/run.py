@@ -87,7 +87,7 @@ class TrainingRun:
         self.registry = registry or ModelRegistry(self.store)
         self.start = Start("")
         self.labels: dict[str, Any] = {}
-        self._manager = manager or DataManager(config.data)
+        self._manager = manager or DataManager(config.data, trusted=trusted)
         self.parent = parent
         self._slot, self._expect = slot, expect
         self.resume: Resume = resume

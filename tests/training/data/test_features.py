@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from training.config.data import Feature
+from training.config.features import Feature
 from training.data import FeaturePipeline
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ import pytest
 
 from training.artifacts import decode, encode
 from training.data import FeaturePipeline
-from training.errors import DataError, IntegrityError
+from training.errors import ConfigError, DataError, IntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import pandas as pd
 
@@ -127,7 +128,7 @@ def state(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever a file c
 
 
 FORGED = [
-    ({"features": [{"type": "os:system"}]}, "features.0 = "),
+    ({"features": [{"type": "system"}]}, "features.0 = "),
     ({"features": [{"type": "sma", "window": 0}]}, "features.0.sma.window = 0"),
     ({"features": "all"}, "features = 'all'"),
     ({"features": []}, "features = "),
@@ -152,7 +153,20 @@ def test_a_forged_state_is_refused(changes: dict[str, Any], says: str) -> None:
         FeaturePipeline.from_state(state(**changes))
 
 
-@pytest.mark.parametrize("key", list(state()))
+def test_a_stored_function_is_not_imported_unless_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A forged state cannot have a module run; one that is named as trusted is imported."""
+    (tmp_path / "forged_step.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    step = {"type": "forged_step:make", "columns": ["a"], "outputs": ["a"]}
+    with pytest.raises(ConfigError, match="'forged_step:make' comes from a stored file"):
+        FeaturePipeline.from_state(state(features=[step]))
+    with pytest.raises(SystemExit, match="imported"):
+        FeaturePipeline.from_state(state(features=[step]), trusted=["forged_step"])
+
+
+@pytest.mark.parametrize("key", ["features", "scaler", "dtype", "names", "center", "scale"])
 def test_a_state_with_a_part_missing_is_refused(key: str) -> None:
     damaged = state()
     del damaged[key]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from training.config.data import CsvSource, ParquetSource, SampleSource
+from training.config.sources import CsvSource, ParquetSource, SampleSource
 from training.data.sources.csv_files import read_csv_files
 from training.data.sources.handed_over import read_frame
 from training.data.sources.parquet_files import read_parquet_files
@@ -14,7 +14,7 @@ from training.data.sources.sample import read_sample
 if TYPE_CHECKING:
     import pandas as pd
 
-    from training.config.data import Source
+    from training.config.sources import Source
 
 __all__ = ["Rows", "read_rows"]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from fsspec import AbstractFileSystem
 
-    from training.config.data import CsvSource
+    from training.config.sources import CsvSource
     from training.data.sources.rows import Rows
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zip": "zip", ".zst": "zstd"}

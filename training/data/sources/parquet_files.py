@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from fsspec import AbstractFileSystem
 
-    from training.config.data import ParquetSource
+    from training.config.sources import ParquetSource
     from training.data.sources.rows import Rows
 
 ENDINGS = (".parquet", ".pq")
