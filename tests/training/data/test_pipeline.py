@@ -9,6 +9,7 @@ import pytest
 
 from training.artifacts import decode, encode
 from training.data import FeaturePipeline
+from training.data.scaling import CHUNK, Scaler
 from training.errors import ConfigError, DataError, IntegrityError
 
 if TYPE_CHECKING:
@@ -56,6 +57,24 @@ def test_what_scalers_do(prices: pd.DataFrame, manage: Manage) -> None:
     np.testing.assert_allclose(np.subtract(*np.percentile(x["robust"], (75, 25), axis=0)), 1)
     rows = len(x["none"])
     assert x["none"][:, 2].tolist() == prices["volume"][2 : 2 + rows].tolist()
+
+
+@pytest.mark.parametrize("scaler", SCALERS)
+def test_scaling_can_be_taken_back(scaler: str, prices: pd.DataFrame, manage: Manage) -> None:
+    """The inverse of a scaler gives the values that it was given."""
+    data = manage(prices, features=FEATURES, scaler=scaler, dtype="float64").get_data()
+    found = data.pipeline.scaler.invert(data.train.x)
+    rows = len(data.train.x)
+    np.testing.assert_allclose(found[:, 2], prices["volume"][2 : 2 + rows], rtol=1e-12)
+
+
+def test_a_mean_of_many_rows_is_one_fixed_sum() -> None:
+    """Chunks are added up in their order: numbers in memory and on disk have the same mean."""
+    values = np.random.default_rng(0).normal(size=(CHUNK + 1000, 2)) + 100
+    scaler = Scaler("standard", 2)
+    scaler.fit(values)
+    np.testing.assert_allclose(scaler.center, values.mean(axis=0), rtol=1e-14)
+    np.testing.assert_allclose(scaler.scale, values.std(axis=0), rtol=1e-12)
 
 
 @pytest.mark.parametrize("scaler", SCALERS)
