@@ -28,8 +28,15 @@ def print_validated(config: RunConfig, storage: str) -> None:
     run.check()
     resolved = config.model_dump(mode="json", by_alias=True)
     typer.echo(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True).rstrip())
-    for name, value in run.data.description.items():
-        typer.echo(f"# data {name}: {value}")
+    known = run.data.description
+    for name, value in known.items():
+        if name not in {"findings", "seen"}:
+            typer.echo(f"# data {name}: {value}")
+    for row in known.get("findings", []):
+        place = ", ".join(row[key] for key in ("column", "row", "value") if row[key])
+        typer.echo(
+            f"# {row['level']} {row['check']}: {place}{': ' if place else ''}{row['finding']}"
+        )
     typer.echo(f"# {run.run_id}: {decide(run, 'auto').reason}")
 
 

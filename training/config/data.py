@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from training.config.base import IF_SET, NOT_IDENTITY, Count, Positive, Section, Share
+from training.config.checks import Check
 from training.config.features import Feature, ReturnsFeature, RsiFeature
 from training.config.sources import SampleSource, Source
 from training.config.targets import DirectionTarget, Target
@@ -56,6 +57,11 @@ class DataConfig(Section):
     )
     on_missing: Literal["error", "drop"] = "error"
     """A missing value in a column that is used: refuse, or drop the row."""
+    checks: tuple[Check, ...] = Field(
+        default=(),
+        description="Checks that stand in the place of the default one of their kind.",
+        json_schema_extra=NOT_IDENTITY,
+    )
     check_rows: Count = Field(
         default=10,
         description="How many of the offending rows an error message shows.",

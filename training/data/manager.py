@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from training.config.checks import DriftCheck, LeakageCheck, with_defaults
 from training.config.targets import ColumnTarget
-from training.data.checks import as_numbers, check_missing, numeric_columns
+from training.data.checking import Report, View, check_table, seen_rows
+from training.data.checking.features import check_drift, check_leakage
 from training.data.dataset import Dataset, Part
 from training.data.features import spelt_out
 from training.data.findings import Findings
 from training.data.lookback import LookBack
+from training.data.numbers import as_numbers, check_missing, numeric_columns, to_numbers
 from training.data.pipeline import FeaturePipeline
 from training.data.sources import Rows, read_rows
 from training.data.split import cut
@@ -21,10 +24,11 @@ from training.data.timeline import Timeline, in_time
 from training.data.times import plain_times
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pandas as pd
 
+    from training.config.checks import Check
     from training.config.data import DataConfig
     from training.types import Array
 
@@ -40,6 +44,7 @@ class DataManager:
         *,
         frame: pd.DataFrame | None = None,
         trusted: Collection[str] | None = None,
+        previous: Mapping[str, Any] | None = None,
     ) -> None:
         """Read nothing yet.
 
@@ -47,8 +52,10 @@ class DataManager:
             config: the section `data`.
             frame: the rows, for a source of type `dataframe`.
             trusted: modules that `module:function` may name; None: all.
+            previous: the description of the table that the last run saw, for the check `revised`.
         """
         self.config = config
+        self._previous = previous
         self._frame = frame
         self._trusted = trusted
 
@@ -61,9 +68,9 @@ class DataManager:
         rows = read_rows(self.config.source, self._frame)
         findings = Findings(rows, self.config.check_rows)
         timeline = in_time(rows.frame, self.config, findings)
-        frame = self._checked(timeline.frame, timeline.time, findings).reset_index(drop=True)
-        frame = _time_first(frame, timeline.time)
+        frame = self._checked(timeline.frame, timeline.time, findings)
         description = _describe(frame, rows, timeline)
+        description |= _known(findings=findings.to_json(), seen=seen_rows(frame, timeline.time))
         return Table(frame, timeline.time, fingerprint(frame), description)
 
     def get_data(self, table: Table | None = None) -> Dataset:
@@ -86,6 +93,7 @@ class DataManager:
         first = max(pipeline.warm_up, looks_back(target))
         slices = cut(len(frame), self.config.split, first=first, ahead=ahead)
         _check_varying(values[slices.train], pipeline.names, findings)
+        self._check_features(pipeline, table, values[first:], findings)
         findings.raise_any()
         pipeline.fit(values[slices.train])
         x = pipeline.scale(values)
@@ -110,7 +118,9 @@ class DataManager:
             fingerprint=table.fingerprint,
             pipeline=pipeline,
             bars_per_year=_bars_per_year(times),
-            description=table.description | {"features": len(pipeline.input_names), "parts": sizes},
+            description=table.description
+            | {"features": len(pipeline.input_names), "parts": sizes}
+            | _known(findings=[*table.description.get("findings", ()), *findings.to_json()]),
         )
 
     def _pipeline(self, frame: pd.DataFrame, time: str | None) -> FeaturePipeline:
@@ -138,7 +148,7 @@ class DataManager:
         if config.on_missing == "error":
             way = "set data.on_missing: drop to leave such rows out"
             check_missing(numbers, used, findings, way)
-        kept = numbers.frame[~numbers.missing]
+        kept = _time_first(numbers.frame[~numbers.missing], time)
         if pipeline.needs_times and time is None:
             findings.add("features are made of times; name data.source.time_column")
         back, ahead = max(pipeline.warm_up, looks_back(target)), horizon(target)
@@ -149,8 +159,37 @@ class DataManager:
                 f"{back} and the target {ahead} ahead; expected at least data.min_rows = "
                 f"{config.min_rows}"
             )
+        check_table(self._checks, self._view(numbers.frame, kept, time, prices), findings)
         findings.raise_any()
-        return kept
+        return kept.reset_index(drop=True)
+
+    @property
+    def _checks(self) -> tuple[Check, ...]:
+        return with_defaults(self.config.checks)
+
+    def _view(
+        self, frame: pd.DataFrame, kept: pd.DataFrame, time: str | None, prices: Collection[str]
+    ) -> View:
+        numbers = {
+            name: values.where(np.isfinite(values))
+            for name in numeric_columns(frame, (time,))
+            if (values := to_numbers(frame[name])).notna().any()
+        }
+        source, previous = self.config.source, self._previous
+        return View(frame, kept, numbers, time, tuple(prices), source, previous)
+
+    def _check_features(
+        self, pipeline: FeaturePipeline, table: Table, values: Array, findings: Findings
+    ) -> None:
+        target = self.config.target
+        known = target.column if isinstance(target, ColumnTarget) else None
+        source = pipeline.source_columns(table.frame, table.time)
+        for check in self._checks:
+            report = Report.of(check, findings)
+            if isinstance(check, LeakageCheck):
+                check_leakage(check, pipeline.recipes, source, known, report)
+            elif isinstance(check, DriftCheck):
+                check_drift(check, values, pipeline.names, report)
 
 
 def _part(
@@ -199,8 +238,12 @@ def _describe(frame: pd.DataFrame, rows: Rows, timeline: Timeline) -> dict[str, 
         times = frame[timeline.time]
         known |= {"first": _moment(times.iloc[0]), "last": _moment(times.iloc[-1])}
     known["columns"] = [str(name) for name in frame.columns]
-    notes = [*rows.notes, *timeline.notes]
-    return known | ({"notes": notes} if notes else {})
+    return known | _known(notes=[*rows.notes, *timeline.notes])
+
+
+def _known(**values: Any) -> dict[str, Any]:  # noqa: ANN401 - plain values of any kind
+    """Those that are not empty."""
+    return {name: value for name, value in values.items() if value}
 
 
 def _moment(at: pd.Timestamp) -> str:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from training.data.checks import as_numbers, check_missing
 from training.data.features import TIMES, recipe
 from training.data.findings import Findings
 from training.data.lookback import LookBack
+from training.data.numbers import as_numbers, check_missing
 from training.data.scaling import Scaler
 from training.data.sources import Rows
 from training.data.sources.columns import time_name

@@ -42,7 +42,9 @@ def custom_recipe(feature: CustomFeature, trusted: Collection[str] | None) -> Re
         feature.warm_up,
         compute,
         needs_prices=False,
+        sees_row=False,  # the leakage guard tries it out
         uses_times=True,
+        step=feature.type,
     )
 
 
@@ -67,12 +69,5 @@ def _columns(feature: CustomFeature, made: Any, rows: int) -> list[Array]:  # no
         raise DataError(
             f"feature {feature.type!r} made an array of shape {values.shape}; expected {expected}: "
             f"a row for each row, a column for each of its outputs {', '.join(feature.outputs)}"
-        )
-    unknown = np.flatnonzero(~np.isfinite(values[feature.warm_up :]).all(axis=1))
-    if len(unknown):
-        raise DataError(
-            f"feature {feature.type!r} knows no value for row {feature.warm_up + unknown[0] + 1}; "
-            f"set its warm_up = {feature.warm_up} to the number of rows that it needs before the "
-            "first, or have it fill gaps from earlier rows"
         )
     return list(np.ascontiguousarray(values.T))

@@ -29,6 +29,7 @@ class Recipe:
         sees_row: whether it uses its own row, not only earlier ones.
         uses_times: whether it is given the rows' times too, as column `TIMES`.
         needs_times: whether it cannot do without them.
+        step: what a user calls it, if it is a function of theirs.
     """
 
     names: tuple[str, ...]
@@ -39,3 +40,4 @@ class Recipe:
     sees_row: bool = True
     uses_times: bool = False
     needs_times: bool = False
+    step: str | None = None
