@@ -6,18 +6,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from training.config.base import IF_SET, NOT_IDENTITY, Count, Positive, Section, Share
+from training.config.base import IF_SET, NOT_IDENTITY, Count, Positive, Section
 from training.config.checks import Check
 from training.config.features import Feature, ReturnsFeature, RsiFeature
 from training.config.sources import SampleSource, Source
+from training.config.splits import Split, SplitConfig
 from training.config.targets import DirectionTarget, Target
-
-
-class SplitConfig(Section):
-    """Shares of the rows, in their order: training first, then validation, then test."""
-
-    validation: Share = 0.15
-    test: Share = 0.15
 
 
 class LookBackConfig(Section):
@@ -39,7 +33,7 @@ class DataConfig(Section):
     """What the model sees, computed from this row and the rows before it."""
     target: Target = DirectionTarget()
     """What the model learns to say."""
-    split: SplitConfig = SplitConfig()
+    split: Split = SplitConfig()
     """How much is held out."""
     look_back: LookBackConfig = Field(
         default=LookBackConfig(),

@@ -17,19 +17,20 @@ from training.data.lookback import LookBack
 from training.data.numbers import as_numbers, check_missing, numeric_columns, to_numbers
 from training.data.pipeline import FeaturePipeline
 from training.data.sources import Rows, read_rows
-from training.data.split import cut
+from training.data.split import Known, count_folds, split_rows
 from training.data.table import Table, fingerprint
 from training.data.targets import forward_returns, horizon, labels, looks_back, task_of
 from training.data.timeline import Timeline, in_time
 from training.data.times import plain_times
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     import pandas as pd
 
     from training.config.checks import Check
     from training.config.data import DataConfig
+    from training.config.splits import Split
     from training.types import Array
 
 SECONDS_A_YEAR = 365.25 * 86_400
@@ -73,11 +74,24 @@ class DataManager:
         description |= _known(findings=findings.to_json(), seen=seen_rows(frame, timeline.time))
         return Table(frame, timeline.time, fingerprint(frame), description)
 
-    def get_data(self, table: Table | None = None) -> Dataset:
+    def folds(self, table: Table | None = None) -> Iterator[Dataset]:
+        """The data of each fold of a split that has several, earliest first.
+
+        Raises:
+            DataError: with all that was found wrong, a line each.
+        """
+        table = table or self.load()
+        split = self.config.split
+        for fold in range(count_folds(split)):
+            one = split.model_copy(update={"fold": fold}) if count_folds(split) > 1 else split
+            yield self.get_data(table, one)
+
+    def get_data(self, table: Table | None = None, split: Split | None = None) -> Dataset:
         """Features, target, parts, scaling; nothing of a later part reaches an earlier one.
 
         Args:
             table: what `load` gave; default: load it.
+            split: in place of the configured one.
 
         Raises:
             DataError: with all that was found wrong, a line each.
@@ -91,22 +105,22 @@ class DataManager:
         ahead = horizon(target)
         task, outputs = task_of(target, y[: len(y) - ahead], findings)
         first = max(pipeline.warm_up, looks_back(target))
-        slices = cut(len(frame), self.config.split, first=first, ahead=ahead)
-        _check_varying(values[slices.train], pipeline.names, findings)
+        times = None if table.time is None else plain_times(frame[table.time])
+        parts = split_rows(split or self.config.split, Known(len(frame), first, ahead, times, y))
+        _check_varying(values[parts.train], pipeline.names, findings)
         self._check_features(pipeline, table, values[first:], findings)
         findings.raise_any()
-        pipeline.fit(values[slices.train])
+        pipeline.fit(values[parts.train])
         x = pipeline.scale(values)
         _check_finite(x[pipeline.warm_up :], pipeline, findings)
         findings.raise_any()
-        times = None if table.time is None else plain_times(frame[table.time])
         returns = forward_returns(target, frame)
         y = (
             np.nan_to_num(y).astype("int64")
             if task == "multiclass"
             else y.astype(self.config.dtype)
         )
-        train, validation, test = (_part(pipeline, part, x, y, times, returns) for part in slices)
+        train, validation, test = (_part(pipeline, part, x, y, times, returns) for part in parts)
         sizes = {"train": len(train.x), "validation": len(validation.x), "test": len(test.x)}
         return Dataset(
             train=train,
@@ -194,15 +208,19 @@ class DataManager:
 
 def _part(
     pipeline: FeaturePipeline,
-    rows: slice,
+    rows: slice | Array,
     x: Array,
     y: Array,
     times: Array | None,
     returns: Array | None,
 ) -> Part:
     before = pipeline.look_back.rows - 1
+    if isinstance(rows, slice):
+        inputs = pipeline.inputs(x[max(rows.start - before, 0) : rows.stop])
+    else:
+        inputs = pipeline.inputs(x)[rows - before]
     return Part(
-        x=pipeline.inputs(x[max(rows.start - before, 0) : rows.stop]),
+        x=inputs,
         y=y[rows],
         times=None if times is None else times[rows],
         forward_returns=None if returns is None else returns[rows],

@@ -32,10 +32,10 @@ class Window:
         """What `start` and `end` of a source mean."""
         import pandas as pd
 
-        last = _bound(source.end)
+        last = bound(source.end)
         if last is not None and last == last.normalize():
             last += pd.Timedelta(days=1) - pd.Timedelta(nanoseconds=1)
-        return cls(_bound(source.start), last)
+        return cls(bound(source.start), last)
 
     @property
     def is_open(self) -> bool:
@@ -60,7 +60,8 @@ class Window:
         return f"{self.first or 'the first'} to {self.last or 'the last'}"
 
 
-def _bound(given: dt.datetime | dt.date | None) -> pd.Timestamp | None:
+def bound(given: dt.datetime | dt.date | None) -> pd.Timestamp | None:
+    """A time of a configuration, in UTC without saying so, within what nanoseconds can count."""
     import pandas as pd
 
     if given is None:

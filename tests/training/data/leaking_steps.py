@@ -68,10 +68,11 @@ def close_of_the_week(frame: pd.DataFrame) -> pd.Series[float]:
 
 def until_the_next(frame: pd.DataFrame) -> Any:  # noqa: ANN401 - whatever pandas gives
     """The time to the next row, which its own row does not know."""
-    return frame.index.to_series().diff().shift(-1).dt.total_seconds().ffill()
+    seconds: Any = frame.index.to_series().diff().shift(-1).dt.total_seconds()
+    return seconds.ffill()
 
 
-def trend(frame: pd.DataFrame, span: int = 10) -> pd.Series[float]:
+def trend(frame: pd.DataFrame, span: int = 10) -> Any:  # noqa: ANN401 - whatever pandas gives
     """Honest: the slope to the price so many rows before."""
     return np.log(frame["close"]).diff(span)
 
