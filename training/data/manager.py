@@ -66,7 +66,7 @@ class DataManager:
         Raises:
             DataError: with all that was found wrong, a line each.
         """
-        rows = read_rows(self.config.source, self._frame)
+        rows = read_rows(self.config.source, self._frame, self._trusted)
         findings = Findings(rows, self.config.check_rows)
         timeline = in_time(rows.frame, self.config, findings)
         frame = self._checked(timeline.frame, timeline.time, findings)

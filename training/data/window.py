@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -58,6 +57,14 @@ class Window:
 
     def __str__(self) -> str:
         return f"{self.first or 'the first'} to {self.last or 'the last'}"
+
+
+def written(given: dt.datetime | dt.date | None) -> str | None:
+    """A time of a configuration in ISO 8601; midnight without a zone is a date."""
+    if isinstance(given, dt.datetime):
+        is_date = given.tzinfo is None and given.time() == dt.time()
+        return (given.date() if is_date else given).isoformat()
+    return None if given is None else given.isoformat()
 
 
 def bound(given: dt.datetime | dt.date | None) -> pd.Timestamp | None:
