@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import warnings
 from typing import TYPE_CHECKING
 
 from training.data.sources.columns import chosen_columns
@@ -36,15 +37,24 @@ def read_yfinance(source: YfinanceSource) -> Rows:
         ) from None
     where = f"yfinance {source.symbol}"
     start, end = _asked(Window.of(source))
+    debug = yfinance.config.debug
+    hidden, debug.hide_exceptions = debug.hide_exceptions, False
     try:
-        found: pd.DataFrame = yfinance.Ticker(source.symbol).history(
-            start=start, end=end, interval=source.interval, auto_adjust=source.adjust,
-            actions=False, raise_errors=True,
-        )  # fmt: skip
+        with warnings.catch_warnings():
+            # How yfinance calls pandas is nothing that a user could change.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            found: pd.DataFrame = yfinance.Ticker(source.symbol).history(
+                start=start, end=end, interval=source.interval,
+                auto_adjust=source.adjust, actions=False,
+            )  # fmt: skip
     except Exception as error:
         raise DataError(
             f"{where}: {type(error).__name__}: {error}; see data.source.symbol, interval and start"
         ) from error
+    finally:
+        debug.hide_exceptions = hidden
+    if found.empty:
+        raise DataError(f"{where}: gives no rows; see data.source.symbol, interval and start")
     frame = index_as_column(found.rename_axis("date"))
     frame.columns = [str(name).lower().replace(" ", "_") for name in frame.columns]
     if source.interval in {"1d", "1wk", "1mo"}:
