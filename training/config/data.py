@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from training.config.base import IF_SET, NOT_IDENTITY, Count, Positive, Section
+from training.config.base import IF_SET, NOT_IDENTITY, Count, Positive, PositiveFloat, Section
 from training.config.checks import Check
 from training.config.features import Feature, ReturnsFeature, RsiFeature
 from training.config.sources import SampleSource, Source
@@ -22,6 +22,18 @@ class LookBackConfig(Section):
     flat: bool = True
     """One row after the other as a single row of inputs; false: an axis of their own, for models
     that read sequences."""
+
+
+class MemoryConfig(Section):
+    """Where the table of a training is kept; it makes no difference to what comes of it."""
+
+    mode: Literal["auto", "memory", "disk"] = "auto"
+    """`disk`: in files that are mapped into memory, for Parquet sources; `auto`: there, if it would
+    take more than `limit_gb` in memory."""
+    limit_gb: PositiveFloat | None = None
+    """Null: half of the memory of this machine."""
+    folder: str | None = None
+    """Where the files are; they vanish when the process ends. Null: the folder for such files."""
 
 
 class DataConfig(Section):
@@ -54,6 +66,11 @@ class DataConfig(Section):
     checks: tuple[Check, ...] = Field(
         default=(),
         description="Checks that stand in the place of the default one of their kind.",
+        json_schema_extra=NOT_IDENTITY,
+    )
+    memory: MemoryConfig = Field(
+        default=MemoryConfig(),
+        description="Where the table of a training is kept.",
         json_schema_extra=NOT_IDENTITY,
     )
     check_rows: Count = Field(

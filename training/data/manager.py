@@ -11,12 +11,24 @@ from training.config.targets import ColumnTarget
 from training.data.checking import Report, View, check_table, seen_rows
 from training.data.checking.features import check_drift, check_leakage
 from training.data.dataset import Dataset, Part
+from training.data.disk import disk_dataset, goes_to_disk
 from training.data.features import spelt_out
 from training.data.findings import Findings
 from training.data.lookback import LookBack
 from training.data.numbers import as_numbers, check_missing, numeric_columns, to_numbers
+from training.data.parts import (
+    bars_per_year,
+    check_finite,
+    check_varying,
+    known,
+    part_of,
+    span_of,
+    typed_labels,
+)
 from training.data.pipeline import FeaturePipeline
 from training.data.sources import Rows, read_rows
+from training.data.sources.columns import time_name
+from training.data.sources.parquet_files import parquet_batches
 from training.data.split import Known, count_folds, split_rows
 from training.data.table import Table, fingerprint
 from training.data.targets import forward_returns, horizon, labels, looks_back, task_of
@@ -24,7 +36,7 @@ from training.data.timeline import Timeline, in_time
 from training.data.times import plain_times
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping
 
     import pandas as pd
 
@@ -33,7 +45,8 @@ if TYPE_CHECKING:
     from training.config.splits import Split
     from training.types import Array
 
-SECONDS_A_YEAR = 365.25 * 86_400
+
+FIRST_ROWS = 1000
 
 
 class DataManager:
@@ -71,7 +84,7 @@ class DataManager:
         timeline = in_time(rows.frame, self.config, findings)
         frame = self._checked(timeline.frame, timeline.time, findings)
         description = _describe(frame, rows, timeline)
-        description |= _known(findings=findings.to_json(), seen=seen_rows(frame, timeline.time))
+        description |= known(findings=findings.to_json(), seen=seen_rows(frame, timeline.time))
         return Table(frame, timeline.time, fingerprint(frame), description)
 
     def folds(self, table: Table | None = None) -> Iterator[Dataset]:
@@ -96,6 +109,8 @@ class DataManager:
         Raises:
             DataError: with all that was found wrong, a line each.
         """
+        if table is None and split is None and goes_to_disk(self.config):
+            return self._from_disk()
         table = table or self.load()
         frame, target = table.frame, self.config.target
         where = str(table.description.get("source", "the table"))
@@ -107,20 +122,18 @@ class DataManager:
         first = max(pipeline.warm_up, looks_back(target))
         times = None if table.time is None else plain_times(frame[table.time])
         parts = split_rows(split or self.config.split, Known(len(frame), first, ahead, times, y))
-        _check_varying(values[parts.train], pipeline.names, findings)
+        learnt = values[parts.train]
+        check_varying(learnt.min(axis=0), learnt.max(axis=0), pipeline.names, findings)
         self._check_features(pipeline, table, values[first:], findings)
         findings.raise_any()
-        pipeline.fit(values[parts.train])
+        pipeline.fit(learnt)
         x = pipeline.scale(values)
-        _check_finite(x[pipeline.warm_up :], pipeline, findings)
+        finite = np.atleast_1d(np.isfinite(x[pipeline.warm_up :]).all(axis=0))
+        check_finite(finite, pipeline, findings)
         findings.raise_any()
-        returns = forward_returns(target, frame)
-        y = (
-            np.nan_to_num(y).astype("int64")
-            if task == "multiclass"
-            else y.astype(self.config.dtype)
-        )
-        train, validation, test = (_part(pipeline, part, x, y, times, returns) for part in parts)
+        y = typed_labels(y, task, self.config.dtype)
+        whole = Part(x, y, times, forward_returns(target, frame))
+        train, validation, test = (part_of(whole, part, pipeline.look_back) for part in parts)
         sizes = {"train": len(train.x), "validation": len(validation.x), "test": len(test.x)}
         return Dataset(
             train=train,
@@ -131,40 +144,68 @@ class DataManager:
             outputs=outputs,
             fingerprint=table.fingerprint,
             pipeline=pipeline,
-            bars_per_year=_bars_per_year(times),
+            bars_per_year=bars_per_year(times),
             description=table.description
             | {"features": len(pipeline.input_names), "parts": sizes}
-            | _known(findings=[*table.description.get("findings", ()), *findings.to_json()]),
+            | known(findings=[*table.description.get("findings", ()), *findings.to_json()]),
         )
 
     def _pipeline(self, frame: pd.DataFrame, time: str | None) -> FeaturePipeline:
         config = self.config
-        known = config.target.column if isinstance(config.target, ColumnTarget) else None
-        features = spelt_out(config.features, numeric_columns(frame, (time, known)))
+        label = config.target.column if isinstance(config.target, ColumnTarget) else None
+        features = spelt_out(config.features, numeric_columns(frame, (time, label)))
         look_back = LookBack(config.look_back.rows, flat=config.look_back.flat)
         return FeaturePipeline(
             features, config.scaler, config.dtype, look_back=look_back, trusted=self._trusted
         )
 
-    def _checked(self, frame: pd.DataFrame, time: str | None, findings: Findings) -> pd.DataFrame:
-        """The rows that can be used, with the columns that are used as float64."""
-        config, target = self.config, self.config.target
+    def _from_disk(self) -> Dataset:
+        """The same data set from mapped files."""
+        source: Any = self.config.source
+        first = next(parquet_batches(source, FIRST_ROWS))
+        time = time_name([str(name) for name in first.columns], source.time_column)
+        findings = Findings(Rows(first, str(source.path)), self.config.check_rows)
+        pipeline = self._pipeline(first, time)
+        used, prices = self._used(pipeline, time, findings)
+        findings.raise_any()
+        return disk_dataset(self.config, pipeline, used, prices, self._check_sample)
+
+    def _check_sample(self, frame: pd.DataFrame, time: str | None, findings: Findings) -> None:
+        """The checks of a table and of its features, as far as some of its rows show them."""
         pipeline = self._pipeline(frame, time)
-        used = dict.fromkeys((*pipeline.columns, target.column))
+        _, prices = self._used(pipeline, time, findings)
+        check_table(self._checks, self._view(frame, frame, time, prices), findings)
+        values = pipeline.compute(frame, time)[pipeline.warm_up :]
+        self._check_features(pipeline, Table(frame, time, ""), values, findings)
+        findings.raise_any()
+
+    def _used(
+        self, pipeline: FeaturePipeline, time: str | None, findings: Findings
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Columns that are made use of, and those of them that are prices."""
+        target = self.config.target
         has_price = not isinstance(target, ColumnTarget)
         if not has_price and pipeline.sees_row_of(target.column):
             findings.add(
                 f"column {target.column!r} is the target, and features are made of it in the same "
                 "row: they would know the answer; use lags of it, or leave it out"
             )
-        prices = {*pipeline.prices, target.column} if has_price else set(pipeline.prices)
+        if pipeline.needs_times and time is None:
+            findings.add("features are made of times; name data.source.time_column")
+        used = dict.fromkeys((*pipeline.columns, target.column))
+        prices = dict.fromkeys((*pipeline.prices, *((target.column,) if has_price else ())))
+        return tuple(used), tuple(prices)
+
+    def _checked(self, frame: pd.DataFrame, time: str | None, findings: Findings) -> pd.DataFrame:
+        """The rows that can be used, with the columns that are used as float64."""
+        config, target = self.config, self.config.target
+        pipeline = self._pipeline(frame, time)
+        used, prices = self._used(pipeline, time, findings)
         numbers = as_numbers(frame, used, prices, findings)
         if config.on_missing == "error":
             way = "set data.on_missing: drop to leave such rows out"
             check_missing(numbers, used, findings, way)
         kept = _time_first(numbers.frame[~numbers.missing], time)
-        if pipeline.needs_times and time is None:
-            findings.add("features are made of times; name data.source.time_column")
         back, ahead = max(pipeline.warm_up, looks_back(target)), horizon(target)
         left = len(kept) - back - ahead
         if left < max(config.min_rows, 1):
@@ -196,35 +237,14 @@ class DataManager:
         self, pipeline: FeaturePipeline, table: Table, values: Array, findings: Findings
     ) -> None:
         target = self.config.target
-        known = target.column if isinstance(target, ColumnTarget) else None
+        label = target.column if isinstance(target, ColumnTarget) else None
         source = pipeline.source_columns(table.frame, table.time)
         for check in self._checks:
             report = Report.of(check, findings)
             if isinstance(check, LeakageCheck):
-                check_leakage(check, pipeline.recipes, source, known, report)
+                check_leakage(check, pipeline.recipes, source, label, report)
             elif isinstance(check, DriftCheck):
                 check_drift(check, values, pipeline.names, report)
-
-
-def _part(
-    pipeline: FeaturePipeline,
-    rows: slice | Array,
-    x: Array,
-    y: Array,
-    times: Array | None,
-    returns: Array | None,
-) -> Part:
-    before = pipeline.look_back.rows - 1
-    if isinstance(rows, slice):
-        inputs = pipeline.inputs(x[max(rows.start - before, 0) : rows.stop])
-    else:
-        inputs = pipeline.inputs(x)[rows - before]
-    return Part(
-        x=inputs,
-        y=y[rows],
-        times=None if times is None else times[rows],
-        forward_returns=None if returns is None else returns[rows],
-    )
 
 
 def _time_first(frame: pd.DataFrame, time: str | None) -> pd.DataFrame:
@@ -232,45 +252,9 @@ def _time_first(frame: pd.DataFrame, time: str | None) -> pd.DataFrame:
     return frame[[time, *frame.columns.drop(time)]] if time else frame
 
 
-def _check_varying(values: Array, names: Sequence[str], findings: Findings) -> None:
-    for name, spread, value in zip(names, np.ptp(values, axis=0), values[0], strict=True):
-        if spread == 0:
-            findings.add(
-                f"feature {name!r} is {value:g} in every row of the training part; a constant "
-                "teaches nothing: leave it out of data.features, or check its source"
-            )
-
-
-def _check_finite(x: Array, pipeline: FeaturePipeline, findings: Findings) -> None:
-    for name, column in zip(pipeline.names, x.T, strict=True):
-        if not np.isfinite(column).all():
-            findings.add(
-                f"feature {name!r} has values too large for {pipeline.dtype}; set data.dtype: "
-                "float64, data.scaler: standard, or correct the source"
-            )
-
-
 def _describe(frame: pd.DataFrame, rows: Rows, timeline: Timeline) -> dict[str, Any]:
-    known: dict[str, Any] = {"source": rows.where, "rows": len(frame)}
+    found: dict[str, Any] = {"source": rows.where, "rows": len(frame)}
     if timeline.time is not None:
-        times = frame[timeline.time]
-        known |= {"first": _moment(times.iloc[0]), "last": _moment(times.iloc[-1])}
-    known["columns"] = [str(name) for name in frame.columns]
-    return known | _known(notes=[*rows.notes, *timeline.notes])
-
-
-def _known(**values: Any) -> dict[str, Any]:  # noqa: ANN401 - plain values of any kind
-    """Those that are not empty."""
-    return {name: value for name, value in values.items() if value}
-
-
-def _moment(at: pd.Timestamp) -> str:
-    """A date where the time is midnight."""
-    return at.date().isoformat() if at == at.normalize() else at.isoformat(sep=" ")
-
-
-def _bars_per_year(times: Array | None) -> float | None:
-    if times is None or len(times) < 2:  # noqa: PLR2004 - a span has two ends
-        return None
-    seconds = float((times[-1] - times[0]) / np.timedelta64(1, "s"))
-    return (len(times) - 1) * SECONDS_A_YEAR / seconds
+        found |= span_of(frame[timeline.time])
+    found["columns"] = [str(name) for name in frame.columns]
+    return found | known(notes=[*rows.notes, *timeline.notes])

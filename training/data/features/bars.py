@@ -27,7 +27,7 @@ def atr_recipe(feature: AtrFeature) -> Recipe:
         bars = Bars(*(at[name] for name in columns))
         return [average_true_range(bars, window) / bars.close]
 
-    return Recipe((f"{feature.close}_atr_{window}",), columns, window, compute)
+    return Recipe((f"{feature.close}_atr_{window}",), columns, window, compute, recursive=True)
 
 
 def adx_recipe(feature: AdxFeature) -> Recipe:
@@ -39,6 +39,7 @@ def adx_recipe(feature: AdxFeature) -> Recipe:
         columns,
         2 * window - 1,
         lambda at: directional_movement(Bars(*(at[name] for name in columns)), window),
+        recursive=True,
     )
 
 

@@ -85,6 +85,7 @@ def ema_recipe(feature: EmaFeature) -> Recipe:
         (column,),
         window - 1,
         lambda at: [at[column] / exponential_moving_average(at[column], window) - 1.0],
+        recursive=True,
     )
 
 
@@ -97,6 +98,7 @@ def rsi_recipe(feature: RsiFeature) -> Recipe:
         window,
         lambda at: [relative_strength_index(at[column], window)],
         needs_prices=False,
+        recursive=True,
     )
 
 
@@ -120,6 +122,7 @@ def macd_recipe(feature: MacdFeature) -> Recipe:
         (column,),
         feature.slow + feature.signal - 2,
         lambda at: [values / at[column] for values in macd(at[column], *spans)],
+        recursive=True,
     )
 
 

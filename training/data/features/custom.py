@@ -45,6 +45,7 @@ def custom_recipe(feature: CustomFeature, trusted: Collection[str] | None) -> Re
         sees_row=False,  # the leakage guard tries it out
         uses_times=True,
         step=feature.type,
+        recursive=True,  # nobody knows
     )
 
 

@@ -30,6 +30,7 @@ class Recipe:
         uses_times: whether it is given the rows' times too, as column `TIMES`.
         needs_times: whether it cannot do without them.
         step: what a user calls it, if it is a function of theirs.
+        recursive: whether a value may depend on more rows than the warm-up, back to the first.
     """
 
     names: tuple[str, ...]
@@ -41,3 +42,4 @@ class Recipe:
     uses_times: bool = False
     needs_times: bool = False
     step: str | None = None
+    recursive: bool = False
