@@ -130,8 +130,7 @@ class FeaturePipeline:
 
     def scale(self, values: Array) -> Array:
         """Scaled, in the dtype of the model, row after row in memory; infinite if too large."""
-        with np.errstate(over="ignore"):
-            return np.ascontiguousarray(self.scaler.apply(values), dtype=self.dtype)
+        return self.scaler.apply(values, self.dtype)
 
     def inputs(self, scaled: Array) -> Array:
         """What the model sees, for each row that enough rows are before; views, no copies.

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from training.types import Array
 
 ScalerName = Literal["standard", "minmax", "robust", "none"]
+BLOCK = 4_096
 CHUNK = 65_536
 """Rows whose sums are added to each other: part of what a mean is, to the last bit."""
 
@@ -51,9 +52,13 @@ class Scaler:
             return
         self.scale = np.where(scale > 0, scale, 1.0)  # what never varies becomes 0, not infinite
 
-    def apply(self, values: Array) -> Array:
-        """Scaled, float64."""
-        scaled: Array = (values - self.center) / self.scale
+    def apply(self, values: Array, dtype: str = "float64") -> Array:
+        """Scaled, in a new C-contiguous array; infinite where a value is too large for it."""
+        scaled = np.empty(values.shape, dtype)
+        with np.errstate(over="ignore"):
+            for at in range(0, len(values), BLOCK):  # blocks that stay in the processor's cache
+                rows = slice(at, at + BLOCK)
+                scaled[rows] = (values[rows] - self.center) / self.scale
         return scaled
 
     def invert(self, scaled: Array) -> Array:

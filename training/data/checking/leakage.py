@@ -6,7 +6,7 @@ Any step from a table to as many rows of numbers can be run through it, one's ow
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -124,28 +124,37 @@ def _equal(one: Array, other: Array) -> Array:
 
 def _poisoned(frame: pd.DataFrame, cut: int, random: np.random.Generator) -> pd.DataFrame:
     """Other numbers, and later times, from a row on."""
-    later = frame.iloc[cut:]
-    columns = {name: later[name] for name in frame.columns}
-    for name, values in columns.items():
-        if values.dtype.kind == "M":
-            columns[name] = values + np.timedelta64(1, "h") * (1 + np.arange(len(later)))
-        elif values.dtype.kind in "fiu":
-            columns[name] = values * random.uniform(*FACTORS, len(later)) + 0.01
-    return _from(frame, cut, columns)
+    numbers, times = _kinds(frame)
+    later = frame[numbers].to_numpy("float64", copy=True)
+    later[cut:] = later[cut:] * random.uniform(*FACTORS, later[cut:].shape) + 0.01
+    hours = np.maximum(np.arange(len(frame)) - cut + 1, 0) * np.timedelta64(1, "h")
+    return _with(frame, numbers, later, {name: frame[name] + hours for name in times})
 
 
 def _turned_over(frame: pd.DataFrame, cut: int) -> pd.DataFrame:
     """Numbers that fall where they rose, so that signs change too."""
-    columns = {name: frame[name].iloc[cut:] for name in frame.columns}
-    for name, values in columns.items():
-        if values.dtype.kind in "fiu":
-            at = float(frame[name].iloc[cut - 1])
-            columns[name] = at * at / values if (values > 0).all() and at > 0 else 2 * at - values
-    return _from(frame, cut, columns)
+    numbers, _ = _kinds(frame)
+    later = frame[numbers].to_numpy("float64", copy=True)
+    at, rest = later[cut - 1].copy(), later[cut:]
+    positive = (rest > 0).all(axis=0) & (at > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        later[cut:] = np.where(positive, at * at / rest, 2 * at - rest)
+    return _with(frame, numbers, later, {})
 
 
-def _from(frame: pd.DataFrame, cut: int, columns: dict[str, pd.Series[float]]) -> pd.DataFrame:
+def _kinds(frame: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Columns of numbers, and columns of times."""
+    kinds = {str(name): kind.kind for name, kind in frame.dtypes.items()}
+    numbers = [name for name, kind in kinds.items() if kind in "fiu"]
+    return numbers, [name for name, kind in kinds.items() if kind == "M"]
+
+
+def _with(
+    frame: pd.DataFrame, numbers: list[str], values: Array, others: dict[str, pd.Series[Any]]
+) -> pd.DataFrame:
+    """The same columns in the same order, with these values."""
     import pandas as pd
 
-    tail = pd.DataFrame(columns, index=frame.index[cut:])
-    return pd.concat([frame.iloc[:cut].astype(tail.dtypes.to_dict()), tail])
+    made = pd.DataFrame(values, columns=numbers, index=frame.index)
+    rest = {name: frame[name] for name in frame.columns if name not in numbers} | others
+    return made.assign(**rest)[list(frame.columns)]

@@ -74,7 +74,11 @@ class BatchReader:
                 way = "set data.on_missing: drop to leave such rows out"
                 check_missing(numbers, self.used, findings, way)
             findings.raise_any()
-            self.writer.add(numbers.frame[~numbers.missing], self._time, {name: batch[name].dtype for name in batch})
+            self.writer.add(
+                numbers.frame[~numbers.missing],
+                self._time,
+                {str(name): batch[name].dtype for name in batch},
+            )
         return self.writer.table(self._time, zoned=self._zoned)
 
     def _in_time(self, frame: pd.DataFrame, findings: Findings) -> pd.DataFrame:
