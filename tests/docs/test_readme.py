@@ -109,7 +109,7 @@ def test_configurations_are_valid(path: Path) -> None:
     assert load_config(path).name
 
 
-@pytest.mark.parametrize("name", ["quickstart", "linear", "logistic", "mlp", "custom"])
+@pytest.mark.parametrize("name", ["quickstart", "linear", "logistic", "mlp", "custom", "market"])
 def test_configurations_of_the_sample_train(
     name: str, server: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
