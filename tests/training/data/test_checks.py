@@ -109,6 +109,14 @@ def test_twenty_years_of_an_index_have_no_finding(name: str, manage: Manage) -> 
     assert "findings" not in description
 
 
+def test_wild_prices_are_not_taken_for_splits(manage: Manage) -> None:
+    """Where prices halve and double every other day, a half is nothing unusual."""
+    random = np.random.default_rng(2)
+    close = 100 * np.exp(random.choice([0.0, 0.4, 0.7, 1.1], size=200))
+    frame = pd.DataFrame({"date": pd.date_range("2024-01-01", periods=200), "close": close})
+    assert "findings" not in manage(frame).load().description
+
+
 REAL = {
     "anytrading/STOCKS_GOOGL.csv": "Close",
     "anytrading/FOREX_EURUSD_1H_ASK.csv": "Close",

@@ -203,6 +203,15 @@ def test_numbers_of_single_precision_stay_so_on_disk(prices: pd.DataFrame, manag
         manage(source={"type": "parquet", "path": "bars"}, memory=DISK).get_data()
 
 
+def test_files_must_follow_one_another(prices: pd.DataFrame, manage: Manage) -> None:
+    """The last row of a file is earlier than the first of the next."""
+    Path("bars").mkdir()
+    prices[29:].to_parquet("bars/1.parquet")
+    prices[:30].to_parquet("bars/0.parquet")
+    with pytest.raises(DataError, match="row 31 is 2024-01-30 00:00:00: not later than the row"):
+        manage(source={"type": "parquet", "path": "bars"}, memory=DISK).get_data()
+
+
 def test_only_parquet_can_be_kept_on_disk(prices: pd.DataFrame, manage: Manage) -> None:
     with pytest.raises(DataError, match="needs a source of type parquet, not dataframe"):
         manage(prices, memory=DISK).get_data()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from training.config.splits import Split, SplitConfig
+from training.data import split
 from training.data.split import Cut, Known, cut, require_apart, split_rows
 from training.errors import DataError
 
@@ -253,6 +254,13 @@ def test_parts_that_overlap_are_a_leak_that_is_refused(parts: Cut, ahead: int, w
     """Rows in two parts, and labels that look into another, whoever made the split."""
     with pytest.raises(DataError, match=words):
         require_apart(parts, ahead)
+
+
+def test_every_split_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake in a way to split cannot reach a training."""
+    monkeypatch.setattr(split, "_three", lambda *_: Cut(slice(0, 60), slice(50, 80), slice(80, 90)))
+    with pytest.raises(DataError, match="row 51 is in the validation part"):
+        rows_of({"validation": 0.1, "test": 0.1})
 
 
 def test_the_data_of_all_folds(prices: pd.DataFrame, manage: Manage) -> None:
