@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 def print_validated(config: RunConfig, storage: str) -> None:
     """Check the whole and print what it came to."""
+    from training.data.findings import in_words
     from training.run import TrainingRun
     from training.run.start import decide
 
@@ -33,10 +34,7 @@ def print_validated(config: RunConfig, storage: str) -> None:
         if name not in {"findings", "seen"}:
             typer.echo(f"# data {name}: {value}")
     for row in known.get("findings", []):
-        place = ", ".join(row[key] for key in ("column", "row", "value") if row[key])
-        typer.echo(
-            f"# {row['level']} {row['check']}: {place}{': ' if place else ''}{row['finding']}"
-        )
+        typer.echo(f"# {row['level']} {in_words(row)}")
     typer.echo(f"# {run.run_id}: {decide(run, 'auto').reason}")
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from training.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from training.data.sources import Rows
@@ -113,6 +115,12 @@ class Findings:
     def _say(self, text: str, level: Severity) -> None:
         if level == "error":
             self._lines.append(f"{self._rows.where}: {text}")
+
+
+def in_words(finding: Mapping[str, str | None]) -> str:
+    """A row of the table of findings as a line."""
+    place = " ".join(str(finding[key]) for key in ("column", "row", "value") if finding[key])
+    return f"{finding['check']}: {place}{': ' if place else ''}{finding['finding']}"
 
 
 def _said(value: Any) -> str:  # noqa: ANN401 - whatever a cell holds

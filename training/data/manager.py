@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from training.data.checking.features import check_drift, check_leakage
 from training.data.dataset import Dataset, Part
 from training.data.disk import disk_dataset, goes_to_disk
 from training.data.features import spelt_out
-from training.data.findings import Findings
+from training.data.findings import Findings, in_words
 from training.data.lookback import LookBack
 from training.data.numbers import as_numbers, check_missing, numeric_columns, to_numbers
 from training.data.parts import (
@@ -46,7 +47,10 @@ if TYPE_CHECKING:
     from training.types import Array
 
 
+logger = logging.getLogger(__name__)
+
 FIRST_ROWS = 1000
+"""From which it is seen what kinds of columns a table on disk has."""
 
 
 class DataManager:
@@ -110,8 +114,15 @@ class DataManager:
             DataError: with all that was found wrong, a line each.
         """
         if table is None and split is None and goes_to_disk(self.config):
-            return self._from_disk()
-        table = table or self.load()
+            data = self._from_disk()
+        else:
+            data = self._from_table(table or self.load(), split or self.config.split)
+        for finding in data.description.get("findings", ()):
+            logger.warning("%s: %s", data.description["source"], in_words(finding))
+        return data
+
+    def _from_table(self, table: Table, split: Split) -> Dataset:
+        """The data set of a table in memory."""
         frame, target = table.frame, self.config.target
         where = str(table.description.get("source", "the table"))
         findings = Findings(Rows(frame, where), self.config.check_rows)
@@ -121,7 +132,7 @@ class DataManager:
         task, outputs = task_of(target, y[: len(y) - ahead], findings)
         first = max(pipeline.warm_up, looks_back(target))
         times = None if table.time is None else plain_times(frame[table.time])
-        parts = split_rows(split or self.config.split, Known(len(frame), first, ahead, times, y))
+        parts = split_rows(split, Known(len(frame), first, ahead, times, y))
         learnt = values[parts.train]
         check_varying(learnt.min(axis=0), learnt.max(axis=0), pipeline.names, findings)
         self._check_features(pipeline, table, values[first:], findings)

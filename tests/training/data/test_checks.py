@@ -98,6 +98,15 @@ def test_a_suspicion_is_told_with_its_check(
     assert all(row["check"] != kind for row in quiet.get("findings", []))
 
 
+def test_a_warning_is_logged_in_one_line(
+    prices: pd.DataFrame, manage: Manage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody has to look into a record to see it."""
+    manage(without(*range(20, 26))(prices)).get_data()
+    (line,) = caplog.messages
+    assert line.startswith("the DataFrame: gaps: date row 21 2024-01-27 00:00:00: more than 5 bars")
+
+
 def test_good_prices_have_no_finding(prices: pd.DataFrame, manage: Manage) -> None:
     assert "findings" not in manage(prices).get_data().description
 
