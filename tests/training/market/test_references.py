@@ -12,7 +12,7 @@ import pytest
 import talib
 from numpy.testing import assert_allclose
 
-from training.market.bars import (
+from training.market.bar_indicators import (
     Bars,
     aroon,
     average_true_range,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from training.data.features.recipe import Recipe
-from training.market.bars import (
+from training.market.bar_indicators import (
     Bars,
     aroon,
     average_true_range,
