@@ -89,7 +89,7 @@ class TrainingRun:
         self.registry = registry or ModelRegistry(self.store)
         self.start = Start("")
         self.labels: dict[str, Any] = {}
-        self._manager = manager or DataManager(config.data)
+        self._manager = manager or DataManager(config.data, trusted=trusted)
         self.parent = parent
         self._slot, self._expect = slot, expect
         self.resume: Resume = resume
@@ -110,7 +110,7 @@ class TrainingRun:
         """
         if hasattr(self, "data"):
             return dict(self.data.description)
-        self.data = self._manager.get_data(window=window_of(self.config.model))
+        self.data = self._manager.knowing(window=window_of(self.config.model)).get_data()
         identity = self.config.identity() | {"callbacks": self._callbacks.identity()}
         self.identity = Identity(identity, self.data.fingerprint, self._slot, self.parent)
         self.run_id = self.identity.run_id(self.config.name)
