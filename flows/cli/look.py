@@ -58,7 +58,7 @@ def print_runs(storage: str, *, as_json: bool) -> None:
         )
         for item in found
     ]
-    _print_table(("RUN", "STATUS", "EPOCHS", "STARTED", "MODEL"), rows)
+    print_table(("RUN", "STATUS", "EPOCHS", "STARTED", "MODEL"), rows)
 
 
 def print_run(run_id: str, storage: str, *, as_json: bool) -> None:
@@ -102,7 +102,7 @@ def print_models(storage: str, *, as_json: bool) -> None:
         )
         for version in newest
     ]
-    _print_table(("MODEL", "VERSION", "RUN", "METRICS"), rows)
+    print_table(("MODEL", "VERSION", "RUN", "METRICS"), rows)
 
 
 def print_model(reference: str, storage: str, *, as_json: bool) -> None:
@@ -120,7 +120,8 @@ def _held_out(metrics: dict[str, float]) -> dict[str, float]:
     return dict(list((kept or metrics).items())[:4])
 
 
-def _print_table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def print_table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Columns as wide as their widest cell."""
     widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
     for row in [head, *rows]:
         cells = (f"{cell!s:<{width}}" for cell, width in zip(row, widths, strict=True))

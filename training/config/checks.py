@@ -106,14 +106,14 @@ class DriftCheck(Section):
     statistic: Literal["ks", "psi"] = "ks"
     """Kolmogorov and Smirnov's distance, or the population stability index of ten bins."""
     rows: Positive = 63
-    """The latest, that are compared."""
+    """The latest, that are compared; all that the champion has not seen, where they are more."""
     quantile: Quantile = 0.975
     features: Portion = 0.4
     """The share of features that must have drifted."""
 
 
 class RevisedCheck(Section):
-    """Rows that the last run saw already, with other values now."""
+    """Rows that an earlier run of the same name saw already, with other values now."""
 
     type: Literal["revised"] = "revised"
     level: Level = "warning"

@@ -59,6 +59,13 @@ class DataConfig(Section):
         description="Checks that stand in the place of the default one of their kind.",
         json_schema_extra=NOT_IDENTITY,
     )
+    keep: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="Keep the table in the storage, so that an interrupted run goes on with the "
+        "rows that it began with; `auto`: where the source may give others (sql, http, yfinance, "
+        "functions).",
+        json_schema_extra=NOT_IDENTITY,
+    )
     memory: MemoryConfig = Field(
         default=MemoryConfig(),
         description="Where the table of a training is kept.",

@@ -13,6 +13,7 @@ from training.data.checking import Report, View, check_table, seen_rows
 from training.data.checking.features import check_drift, check_leakage
 from training.data.dataset import Dataset, Part
 from training.data.disk import disk_dataset, goes_to_disk
+from training.data.earlier import Earlier
 from training.data.features import spelt_out
 from training.data.findings import Findings, in_words
 from training.data.lookback import LookBack
@@ -34,10 +35,9 @@ from training.data.split import Known, count_folds, split_rows
 from training.data.table import Table, fingerprint
 from training.data.targets import forward_returns, horizon, labels, looks_back, task_of
 from training.data.timeline import Timeline, in_time
-from training.data.times import plain_times
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator
 
     import pandas as pd
 
@@ -63,7 +63,7 @@ class DataManager:
         frame: pd.DataFrame | None = None,
         trusted: Collection[str] | None = None,
         window: int | None = None,
-        previous: Mapping[str, Any] | None = None,
+        earlier: Earlier | None = None,
     ) -> None:
         """Read nothing yet.
 
@@ -72,27 +72,25 @@ class DataManager:
             frame: the rows, for a source of type `dataframe`.
             trusted: modules that `module:function` may name; None: all.
             window: rows that a model of sequences sees at once, on an axis of their own.
-            previous: the description of the table that the last run saw, for the check `revised`.
+            earlier: what earlier runs saw, for the checks `revised` and `drift`.
 
         Raises:
             ConfigError: a window, and `data.look_back` too.
         """
         self.config = config
-        self._previous = previous
+        self._earlier = earlier or Earlier()
         self._look_back = LookBack.of(window, config.look_back)
         self._frame = frame
         self._trusted = trusted
 
-    def knowing(
-        self, *, window: int | None = None, previous: Mapping[str, Any] | None = None
-    ) -> DataManager:
-        """The same manager for a run: what its model sees at once, and what the last run saw."""
+    def knowing(self, *, window: int | None = None, earlier: Earlier | None = None) -> DataManager:
+        """The same manager for a run: what its model sees at once, and what earlier runs saw."""
         return DataManager(
             self.config,
             frame=self._frame,
             trusted=self._trusted,
             window=window,
-            previous=self._previous if previous is None else previous,
+            earlier=earlier or self._earlier,
         )
 
     def load(self) -> Table:
@@ -149,7 +147,7 @@ class DataManager:
         ahead = horizon(target)
         task, outputs = task_of(target, y[: len(y) - ahead], findings)
         first = max(pipeline.warm_up, looks_back(target))
-        times = None if table.time is None else plain_times(frame[table.time])
+        times = table.times
         parts = split_rows(split, Known(len(frame), first, ahead, times, y))
         learnt = values[parts.train]
         check_varying(learnt.min(axis=0), learnt.max(axis=0), pipeline.names, findings)
@@ -258,8 +256,8 @@ class DataManager:
             for name in numeric_columns(frame, (time,))
             if (values := to_numbers(frame[name])).notna().any()
         }
-        source, previous = self.config.source, self._previous
-        return View(frame, kept, numbers, time, tuple(prices), source, previous)
+        source = self.config.source
+        return View(frame, kept, numbers, time, tuple(prices), source, self._earlier)
 
     def _check_features(
         self, pipeline: FeaturePipeline, table: Table, values: Array, findings: Findings
@@ -272,7 +270,8 @@ class DataManager:
             if isinstance(check, LeakageCheck):
                 check_leakage(check, pipeline.recipes, source, label, report)
             elif isinstance(check, DriftCheck):
-                check_drift(check, values, pipeline.names, report)
+                new_rows = self._earlier.new_rows(table.times)
+                check_drift(check, values, pipeline.names, new_rows, report)
 
 
 def _time_first(frame: pd.DataFrame, time: str | None) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from blake3 import blake3
 
+from training.data.times import plain_times
 from training.errors import DataError
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ class Table:
     time: str | None
     fingerprint: str
     description: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def times(self) -> Array | None:
+        """Of the rows, datetime64[ns], in UTC where a zone is known; None: rows have no time."""
+        return None if self.time is None else plain_times(self.frame[self.time])
 
 
 def fingerprint(frame: pd.DataFrame) -> str:

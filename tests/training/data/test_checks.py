@@ -12,6 +12,7 @@ import pytest
 
 from training.data.checking import columns as column_checks
 from training.data.checking.drift import drifts, ks_distance, stability_index
+from training.data.earlier import Earlier
 from training.errors import DataError
 
 if TYPE_CHECKING:
@@ -263,7 +264,7 @@ class TestRevised:
 
 def again(frame: pd.DataFrame, before: dict[str, Any], manage: Manage) -> dict[str, Any]:
     config = manage(frame).config
-    return type(manage())(config, frame=frame, previous=before).load().description
+    return type(manage())(config, frame=frame, earlier=Earlier((before,))).load().description
 
 
 class TestDrift:

@@ -63,18 +63,27 @@ def check_leakage(
             report.add(text)
 
 
-def check_drift(check: DriftCheck, values: Array, names: Sequence[str], report: Report) -> None:
-    """The latest rows of the features against all before them."""
-    found = drifts(
-        values, names, rows=check.rows, quantile=check.quantile, statistic=check.statistic
-    )
+def check_drift(
+    check: DriftCheck, values: Array, names: Sequence[str], new_rows: int, report: Report
+) -> None:
+    """The latest rows of the features against all before them.
+
+    Args:
+        check: what counts as drift.
+        values: of the features, shape (rows, features).
+        names: of the features.
+        new_rows: how many the champion has not seen: all of them are compared, if they are more.
+        report: where to say what was found.
+    """
+    rows = max(check.rows, new_rows)
+    found = drifts(values, names, rows=rows, quantile=check.quantile, statistic=check.statistic)
     drifted = [one for one in found if one.drifted]
     if len(drifted) >= max(check.features * len(names), 1):
         distances = ", ".join(
             f"{one.feature} {one.distance:.3g} > {one.usual:.3g}" for one in drifted
         )
         report.add(
-            f"the last {check.rows} rows are unlike those before in {len(drifted)} of {len(names)} "
+            f"the last {rows} rows are unlike those before in {len(drifted)} of {len(names)} "
             f"features ({check.statistic}: {distances}); expect a model of the past to do worse"
         )
 

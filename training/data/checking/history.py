@@ -42,10 +42,15 @@ def seen_rows(frame: pd.DataFrame, time: str | None) -> dict[str, Any]:
 
 
 def check_revised(_: RevisedCheck, view: View, report: Report) -> None:
-    """Stretches of the last run's table that are wholly in this one, and differ."""
-    seen = (view.previous or {}).get("seen") or {}
+    """Stretches of the last other table that are wholly in this one, and differ.
+
+    What saw this very table already (an earlier attempt, another model) says nothing of revisions.
+    """
     frame = view.table
-    if view.time is None or not len(frame) or seen.get("columns") != list(frame.columns):
+    if view.time is None or not len(frame) or not view.earlier.tables:
+        return
+    seen = view.earlier.last_other(seen_rows(frame, view.time))
+    if seen is None or seen.get("columns") != list(frame.columns):
         return
     times = plain_times(frame[view.time])
     changed = [
@@ -57,7 +62,7 @@ def check_revised(_: RevisedCheck, view: View, report: Report) -> None:
     ]
     if changed:
         report.add(
-            f"rows that the last run saw have other values now, in {len(changed)} of "
+            f"rows that an earlier run saw have other values now, in {len(changed)} of "
             f"{len(seen['stretches'])} stretches, the first from {changed[0][0]} to "
             f"{changed[0][1]}; see what the source corrected, and train afresh if it is right"
         )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from training.config.checks import Check
     from training.config.sources import Source
+    from training.data.earlier import Earlier
     from training.data.findings import Findings, Severity
     from training.types import Array
 
@@ -29,7 +30,7 @@ class View:
         time: name of the time column, None without.
         prices: names of the used columns that are prices.
         source: where it came from.
-        previous: what the last run's table said of itself.
+        earlier: what earlier runs saw.
     """
 
     frame: pd.DataFrame
@@ -38,7 +39,7 @@ class View:
     time: str | None
     prices: tuple[str, ...]
     source: Source
-    previous: Mapping[str, Any] | None = None
+    earlier: Earlier
 
     @property
     def times(self) -> pd.Series[Any] | None:
