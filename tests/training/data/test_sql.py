@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from training.data import DataManager
 
     Manage = Callable[..., DataManager]
-
-POSTGRES = os.environ.get("RETRAIN_TEST_POSTGRES")
 
 
 @pytest.fixture
@@ -52,13 +49,16 @@ def test_a_query_is_the_same_data_as_a_frame(
     assert found.train.x.tobytes() == expected.train.x.tobytes()
 
 
-@pytest.mark.skipif(POSTGRES is None, reason="RETRAIN_TEST_POSTGRES is no URL of a PostgreSQL")
 @pytest.mark.parametrize("kind", ["TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "DATE"])
 def test_a_real_postgresql_is_the_same_data(
-    kind: str, prices: pd.DataFrame, manage: Manage, monkeypatch: pytest.MonkeyPatch
+    kind: str,
+    postgres: str,
+    prices: pd.DataFrame,
+    manage: Manage,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Timestamps, dates and decimals of a server; its password comes from the environment."""
-    engine = sa.create_engine(str(POSTGRES), poolclass=sa.NullPool)
+    engine = sa.create_engine(postgres, poolclass=sa.NullPool)
     with engine.begin() as connection:
         connection.execute(sa.text("DROP TABLE IF EXISTS bars"))
         connection.execute(
@@ -71,7 +71,7 @@ def test_a_real_postgresql_is_the_same_data(
             prices.assign(date=prices["date"].dt.tz_localize("UTC")) if "ZONE" in kind else prices
         )
         zoned.to_sql("bars", connection, index=False, if_exists="append")
-    monkeypatch.setenv("PRICES_URL", str(POSTGRES))
+    monkeypatch.setenv("PRICES_URL", postgres)
     source = {"type": "sql", "url_variable": "PRICES_URL", "query": "SELECT * FROM bars"}
     for window in ({}, {"start": "2024-01-05", "end": "2024-02-20"}):
         found = manage(source=source | window).get_data()
