@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def print_validated(config: RunConfig, storage: str) -> None:
     """Check the whole and print what it came to."""
+    from training.data.findings import in_words
     from training.run import TrainingRun
     from training.run.start import decide
 
@@ -25,8 +26,12 @@ def print_validated(config: RunConfig, storage: str) -> None:
     run.check()
     resolved = config.model_dump(mode="json", by_alias=True)
     typer.echo(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True).rstrip())
-    for name, value in run.data.description.items():
-        typer.echo(f"# data {name}: {value}")
+    known = run.data.description
+    for name, value in known.items():
+        if name not in {"findings", "seen"}:
+            typer.echo(f"# data {name}: {value}")
+    for row in known.get("findings", []):
+        typer.echo(f"# {row['level']} {in_words(row)}")
     typer.echo(f"# {run.run_id}: {decide(run, 'auto').reason}")
 
 

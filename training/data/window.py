@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     import pandas as pd
     from numpy.typing import NDArray
 
-    from training.config.data import Source
+    from training.config.sources import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +31,10 @@ class Window:
         """What `start` and `end` of a source mean."""
         import pandas as pd
 
-        last = _bound(source.end)
+        last = bound(source.end)
         if last is not None and last == last.normalize():
             last += pd.Timedelta(days=1) - pd.Timedelta(nanoseconds=1)
-        return cls(_bound(source.start), last)
+        return cls(bound(source.start), last)
 
     @property
     def is_open(self) -> bool:
@@ -60,7 +59,16 @@ class Window:
         return f"{self.first or 'the first'} to {self.last or 'the last'}"
 
 
-def _bound(given: dt.datetime | dt.date | None) -> pd.Timestamp | None:
+def written(given: dt.datetime | dt.date | None) -> str | None:
+    """A time of a configuration in ISO 8601; midnight without a zone is a date."""
+    if isinstance(given, dt.datetime):
+        is_date = given.tzinfo is None and given.time() == dt.time()
+        return (given.date() if is_date else given).isoformat()
+    return None if given is None else given.isoformat()
+
+
+def bound(given: dt.datetime | dt.date | None) -> pd.Timestamp | None:
+    """A time of a configuration, in UTC without saying so, within what nanoseconds can count."""
     import pandas as pd
 
     if given is None:

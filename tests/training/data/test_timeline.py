@@ -25,11 +25,12 @@ def test_newest_first_is_turned_round_and_said(prices: pd.DataFrame, manage: Man
 
 def test_of_rows_with_one_time_the_last_can_be_kept(prices: pd.DataFrame, manage: Manage) -> None:
     """`on_duplicates: last` keeps the row that stands last, where it stands."""
-    corrected = prices.loc[[30]].assign(close=77.0)
+    better = float(prices["low"][30])
+    corrected = prices.loc[[30]].assign(close=better)
     doubled = pd.concat([prices[:31], corrected, prices[31:]], ignore_index=True)
     table = manage(doubled, on_duplicates="last").load()
     expected = prices.copy()
-    expected.loc[30, "close"] = 77.0
+    expected.loc[30, "close"] = better
     pd.testing.assert_frame_equal(table.frame, expected, check_dtype=False)
 
 

@@ -52,7 +52,7 @@ def as_numbers(
         if name not in frame.columns:
             findings.add(missing_column(name, list(frame.columns)))
             continue
-        numbers = _numbers(frame[name])
+        numbers = to_numbers(frame[name])
         text = numbers.isna() & frame[name].notna()
         if text.any():
             findings.add_values(frame[name][text], "no number", NUMBERS)
@@ -75,7 +75,7 @@ def check_missing(numbers: Numbers, used: Collection[str], findings: Findings, w
                 findings.add_values(column[gaps], "not finite", way)
 
 
-def _numbers(column: pd.Series[Any]) -> pd.Series[float]:
+def to_numbers(column: pd.Series[Any]) -> pd.Series[float]:
     """As float64, NaN where a value is no number; times are none, though they can be counted."""
     import pandas as pd
 
@@ -92,4 +92,4 @@ def _is_meant_as_numbers(column: pd.Series[Any]) -> bool:
     if pd.api.types.is_numeric_dtype(column):
         return True
     known = int(column.notna().sum())
-    return known == 0 or int(_numbers(column).notna().sum()) > MOSTLY * known
+    return known == 0 or int(to_numbers(column).notna().sum()) > MOSTLY * known
