@@ -53,9 +53,11 @@ def show_findings(name: str, findings: list[dict[str, Any]]) -> None:
         findings: rows of plain values.
     """
     if findings:
-        _try(
+        try_to_show(
             lambda: create_table_artifact(
-                table=findings, key=f"{_key(name)}-findings", description="Findings in the data"
+                table=findings,
+                key=f"{artifact_key(name)}-findings",
+                description="Findings in the data",
             )
         )
 
@@ -66,22 +68,24 @@ class Dashboard:
     def __init__(self, run: TrainingRun) -> None:
         """Show the progress so far."""
         self._run = run
-        self._key = _key(run.config.name)
+        self._key = artifact_key(run.config.name)
         self._next = time.monotonic() + SECONDS_BETWEEN
         self._progress: UUID | None = None
-        _try(self._begin)
+        try_to_show(self._begin)
 
     def update(self, epoch: int) -> None:
         """Show the progress after an epoch, now and then."""
         if time.monotonic() >= self._next:
             rows = list(self._run.session.history)
             with temporary_settings(_AT_ONCE):
-                shown = _try(lambda: self._show_progress(epoch), lambda: self._show_history(rows))
+                shown = try_to_show(
+                    lambda: self._show_progress(epoch), lambda: self._show_history(rows)
+                )
             self._next = time.monotonic() + (SECONDS_BETWEEN if shown else SECONDS_AFTER_SILENCE)
 
     def finish(self, result: TrainingResult) -> None:
         """Show the whole."""
-        _try(
+        try_to_show(
             lambda: self._show_progress(self._run.config.training.epochs),
             lambda: self._show_history(list(result.rows)),
             self._show_report,
@@ -134,12 +138,12 @@ class Dashboard:
         return 100.0 * epoch / epochs if epochs else 100.0
 
 
-def _key(name: str) -> str:
+def artifact_key(name: str) -> str:
     """Artifact keys have lower-case letters, digits and dashes."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def _try(*show: Callable[[], Any]) -> bool:
+def try_to_show(*show: Callable[[], Any]) -> bool:
     """Show one after the other, until the server does not take one; whether it took all."""
     try:
         for one in show:

@@ -14,6 +14,7 @@ from prefect.logging.handlers import APILogWorker
 from prefect.runtime import flow_run
 
 from flows.artifacts import Dashboard, show_findings
+from flows.events import announce
 from flows.reconcile import reconcile
 from tasks.policies import Policies
 from tasks.training import (
@@ -77,6 +78,7 @@ def train(
         if PREPARED.get() is None and not start.is_complete:  # no person has started it
             refuse_endless_attempts(run)
         result = run.completed() if start.is_complete else train_model(run)
+    announce(run.store, run.config.name)
     return result.to_json()
 
 

@@ -16,6 +16,7 @@ from flows.cli.models import models
 from flows.cli.options import (
     DEFAULT_STORAGE,
     AsJson,
+    Every,
     Overrides,
     ResumeMode,
     Storage,
@@ -62,6 +63,39 @@ def run(
 
     job = Job(load_config(config, overrides or ()), storage, resume=resume.value, slot=slot)
     execute(job, as_json=as_json)
+
+
+@app.command()
+def update(  # noqa: PLR0913, PLR0917 - the options of a command
+    config: ConfigFile,
+    overrides: Overrides = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Rows up to here; default: all that the source has."),
+    ] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="The first of several.")
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="The last.")] = None,
+    every: Annotated[Every, typer.Option(help="The steps between them.")] = Every.MONTH,
+    resume: Annotated[
+        ResumeMode, typer.Option(help="Go on with an interrupted retraining.")
+    ] = ResumeMode.AUTO,
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: AsJson = False,  # noqa: FBT002 - a command-line flag
+) -> None:
+    """Retrain on the newest rows and promote the model if it is better; or a series of past ones.
+
+    A month means its last day: --from 2015-01 --to 2016-12 are 24 retrainings.
+    """
+    from flows.cli.update import Series
+    from flows.cli.update import update as retrain
+    from training.config.load import load_config
+    from training.retraining import asked_moments
+
+    moments = asked_moments(as_of, first, last, every.value)
+    loaded = load_config(config, overrides or ())
+    retrain(Series(loaded, storage, moments, resume.value), as_json=as_json)
 
 
 @app.command()

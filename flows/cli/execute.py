@@ -5,24 +5,22 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import subprocess
 import sys
 import traceback
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from flows.cli.ending import TerminatedError, signal_of, sigterm_raises, why_failed
 from flows.cli.patience import patient
 from flows.cli.progress import Screen
 from flows.cli.result import print_result, print_unfinished
+from flows.cli.server import server
 from flows.settings import prepare
 from training.errors import (
     BusyError,
     InputError,
-    InterruptedRunError,
     MetricError,
     RetrainError,
 )
@@ -31,15 +29,11 @@ from training.run import RunRecord, TrainingRun, refuse_where_busy
 from training.run.start import decide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
-
     from training.config import RunConfig
     from training.run import Resume
 
 
 NO_USE_TO_GO_ON = (BusyError, MetricError)
-_ASK = "from prefect.settings import get_current_settings as s; print(s().api.url or '')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +107,7 @@ def _lead(job: Job, *, as_json: bool) -> None:
         return
     refuse_where_busy(run)
     try:
-        with _sigterm_raises(), Screen(run) as screen:
+        with sigterm_raises(), Screen(run) as screen:
             _train(run, job, screen, as_json=as_json)
     except BaseException as error:
         if hasattr(run, "result") and _is_of_prefect(error):
@@ -125,7 +119,7 @@ def _lead(job: Job, *, as_json: bool) -> None:
 
 def _train(run: TrainingRun, job: Job, screen: Screen, *, as_json: bool) -> None:
     prepare()
-    with _server(screen):
+    with server(screen):
         from flows.train import PREPARED, deliver, train
 
         def give_up() -> None:
@@ -161,7 +155,7 @@ def _leave_unheard(run: TrainingRun, *, as_json: bool) -> NoReturn:
 
 def _is_of_prefect(error: BaseException) -> bool:
     """Whether what went wrong after the training is only that Prefect could not be told."""
-    impatient = isinstance(error, KeyboardInterrupt | _TerminatedError)
+    impatient = isinstance(error, KeyboardInterrupt | TerminatedError)
     return impatient or type(error).__module__.split(".")[0] in {"httpx", "httpcore", "prefect"}
 
 
@@ -176,57 +170,6 @@ def _tell_prefect_late(run: TrainingRun) -> None:
         run.record.note_heard()
 
 
-@contextmanager
-def _server(screen: Screen) -> Iterator[None]:
-    """The server that is configured, or a temporary one."""
-    url = _configured_server()
-    if url is not None:
-        _require_answer(url)
-        yield
-        return
-    from flows.temporary_server import temporary_server
-
-    screen.say("starting Prefect's temporary server (up to a minute the first time) …")
-    with temporary_server(screen.waiting) as url:
-        os.environ["PREFECT_API_URL"] = url
-        try:
-            yield
-        finally:
-            os.environ.pop("PREFECT_API_URL", None)
-
-
-def _configured_server() -> str | None:
-    """What the environment, a profile or a settings file of Prefect says.
-
-    Another process is asked: Prefect reads its settings once a process, and would start a server of
-    its own beside the temporary one if it had read them before that one's address is known.
-    """
-    if "PREFECT_API_URL" in os.environ:
-        return os.environ["PREFECT_API_URL"]
-    home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
-    files = [home / "profiles.toml", Path("prefect.toml"), Path(".env"), Path("pyproject.toml")]
-    if "PREFECT_PROFILES_PATH" not in os.environ and not any(file.is_file() for file in files):
-        return None
-    asked = subprocess.run(  # noqa: S603 - this Python, a constant
-        [sys.executable, "-c", _ASK], capture_output=True, text=True, check=False
-    )
-    return asked.stdout.strip() or None
-
-
-def _require_answer(url: str) -> None:
-    from urllib.error import URLError
-    from urllib.request import urlopen
-
-    try:
-        with urlopen(f"{url.rstrip('/')}/health", timeout=10):  # noqa: S310 - the user's own setting
-            return
-    except (URLError, OSError, ValueError) as error:
-        raise RetrainError(
-            f"the Prefect server at PREFECT_API_URL = {url} does not answer ({error}); start it "
-            "with `prefect server start`, or unset PREFECT_API_URL to use a temporary one"
-        ) from None
-
-
 def resume_command(run: TrainingRun) -> str:
     """What a person types to continue a run."""
     options = ["--storage", run.store.url]
@@ -239,9 +182,9 @@ def _explain_end(run: TrainingRun, error: BaseException, *, as_json: bool) -> No
     """Say how to go on; exit with the code of the signal where it was one."""
     if isinstance(error, InputError):
         return
-    number = _signal_of(error)
+    number = signal_of(error)
     status = "interrupted" if number else "failed"
-    reason = _why_interrupted(run, number) if number else _why_failed(error)
+    reason = _why_interrupted(run, number) if number else why_failed(error)
     if as_json:
         print_unfinished(run, status, reason)
     if number or not isinstance(error, RetrainError):
@@ -260,39 +203,3 @@ def _why_interrupted(run: TrainingRun, number: int) -> str:
     """As the attempt has written it down, if it came to that: it says what was saved."""
     told = run.record.ending()
     return str(told["reason"]) if told else f"interrupted by {signal.Signals(number).name}"
-
-
-def _why_failed(error: BaseException) -> str:
-    """An error that is not ours with the place where it was raised: most likely the user's code."""
-    if isinstance(error, RetrainError):
-        return str(error)
-    last = traceback.extract_tb(error.__traceback__)[-1:]
-    place = "".join(f" ({frame.filename}:{frame.lineno}, in {frame.name})" for frame in last)
-    hint = "; RETRAIN_DEBUG=1 shows the whole traceback"
-    return f"{type(error).__name__}: {error}{place}{hint}"
-
-
-class _TerminatedError(BaseException):
-    """SIGTERM, as an exception like KeyboardInterrupt: there are last words to say."""
-
-
-@contextmanager
-def _sigterm_raises() -> Iterator[None]:
-    """Prefect ends its flow on SIGTERM, then sends the signal on to whoever had it before."""
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise _TerminatedError
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _signal_of(error: BaseException) -> int | None:
-    if isinstance(error, KeyboardInterrupt):
-        return int(signal.SIGINT)
-    if isinstance(error, InterruptedRunError):  # the signal is one that this process ignores
-        return error.signal_number
-    return int(signal.SIGTERM) if isinstance(error, _TerminatedError) else None

@@ -42,6 +42,14 @@ class ResumeMode(StrEnum):
     MUST = "must"
 
 
+class Every(StrEnum):
+    """Steps of a series of retrainings."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
 def trusted_modules(given: list[str] | None) -> frozenset[str]:
     """From `--trust` and RETRAIN_TRUSTED_MODULES (comma-separated)."""
     listed = os.environ.get("RETRAIN_TRUSTED_MODULES", "").split(",")

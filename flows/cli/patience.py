@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from training.run import TrainingRun
+    from training.config import RunConfig
 
 SECONDS_BEFORE_SAYING = 10.0
 
 
+class Work(Protocol):
+    """A run or a retraining; its `result` is there when it is finished."""
+
+    @property
+    def config(self) -> RunConfig:
+        """How it is carried out."""
+        ...
+
+
 @contextmanager
-def patient(
-    run: TrainingRun, say: Callable[[str], None], give_up: Callable[[], None]
-) -> Iterator[None]:
+def patient(run: Work, say: Callable[[str], None], give_up: Callable[[], None]) -> Iterator[None]:
     """Once the run is finished, wait for its flow to end, but not for ever.
 
     Args:

@@ -55,6 +55,11 @@ class Screen:
         for name in _LOGGERS:
             logging.getLogger(name).removeHandler(self._handler)
 
+    def watch(self, run: TrainingRun) -> None:
+        """Watch another run from here on."""
+        if self._bar:
+            self._bar.run = run
+
     def say(self, line: str) -> None:
         """A line."""
         self._console.print(line, markup=False)
@@ -87,7 +92,7 @@ class _Bar(Progress):
             TextColumn("{task.percentage:>3.0f} %"),
             TimeRemainingColumn(),
         )
-        self._run = run
+        self.run = run
         super().__init__(*columns, console=console, transient=True)
         self._bar = self.add_task("loading", total=None)
 
@@ -97,7 +102,7 @@ class _Bar(Progress):
 
     def get_renderables(self) -> Iterable[RenderableType]:
         """Draw the state as it is now."""
-        session = getattr(self._run, "session", None)
+        session = getattr(self.run, "session", None)
         if session is not None:
             state, epochs = session.state, session.config.epochs
             now: dict[str, Any] = {

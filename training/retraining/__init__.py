@@ -1,17 +1,20 @@
 """Training again on newer data: what is due, and what becomes of it."""
 
 from training.retraining.ledger import ledger
-from training.retraining.moment import moments, parse_moment
+from training.retraining.moment import Moment, asked_moments, moments, parse_moment
 from training.retraining.report import retraining_report
 from training.retraining.retraining import Retraining
-from training.retraining.slot import Plan, SlotRecord
+from training.retraining.slot import Plan, SlotRecord, slots
 
 __all__ = [
+    "Moment",
     "Plan",
     "Retraining",
     "SlotRecord",
+    "asked_moments",
     "ledger",
     "moments",
     "parse_moment",
     "retraining_report",
+    "slots",
 ]

@@ -5,30 +5,41 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from training.errors import StorageError
-from training.retraining.slot import FOLDER, SlotRecord
+from training.retraining.slot import slots
+from training.run import RunRecord
 
 if TYPE_CHECKING:
     from training.artifacts import ArtifactStore
+    from training.retraining.slot import Plan, SlotRecord
+
+_EMPTY = {"slot": None, "as_of": None, "model": None, "reason": ""}
 
 
 def ledger(store: ArtifactStore, name: str) -> list[dict[str, Any]]:
-    """All retrainings of a model in the order of their slots.
+    """All retrainings of a model in the order of their slots, with those that were skipped.
 
-    One that was begun and did not end has the status `unfinished`; a damaged one `damaged`.
+    One that has not ended has the status of its last attempt (`failed`, `interrupted`), or
+    `unfinished` if that was killed or is at work; a damaged one is `damaged`.
     """
-    keys = store.children(f"{FOLDER}/{name}")
-    found = [_entry(SlotRecord(store, name, key)) for key in keys]
-    return sorted(found, key=lambda entry: str(entry["slot"]))
+    found = [entry for record in slots(store, name) for entry in _entries(record)]
+    return sorted(found, key=lambda entry: (str(entry["slot"]), str(entry["as_of"])))
 
 
-def _entry(record: SlotRecord) -> dict[str, Any]:
-    empty = {"slot": None, "as_of": None, "status": "damaged", "model": None, "reason": ""}
+def _entries(record: SlotRecord) -> list[dict[str, Any]]:
     try:
         plan, outcome = record.plan, record.outcome
+        skips = record.skips()
     except StorageError as error:
-        return empty | {"reason": str(error)}
+        return [_EMPTY | {"status": "damaged", "reason": str(error)}]
     if outcome is not None:
-        return outcome
-    if plan is None:
-        return empty | {"status": "unfinished"}
-    return empty | {"slot": plan.slot, "as_of": plan.as_of, "status": "unfinished"}
+        return [outcome, *skips]
+    return [_unfinished(record.store, plan), *skips] if plan is not None else skips
+
+
+def _unfinished(store: ArtifactStore, plan: Plan) -> dict[str, Any]:
+    known = _EMPTY | {"slot": plan.slot, "as_of": plan.as_of, "run_id": plan.run_id}
+    attempts = RunRecord(store, plan.run_id).attempts()
+    ended = attempts[-1]["ended"] if attempts else None
+    if ended is None or ended["status"] == "completed":
+        return known | {"status": "unfinished", "reason": "killed, or at work"}
+    return known | {"status": ended["status"], "reason": ended["reason"]}

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from training.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from training.config import RunConfig
 
 Moment = dt.date | dt.datetime
@@ -59,6 +61,21 @@ def moments(first: str, last: str, step: Step) -> list[dt.date]:
         else:
             at = start + number * dt.timedelta(days=7 if step == "week" else 1)
     return found
+
+
+def asked_moments(
+    as_of: str | None, first: str | None, last: str | None, step: Step
+) -> Sequence[Moment | None]:
+    """The moments that a command names; a single None where it names none.
+
+    Raises:
+        InputError: no dates, or both one moment and a series.
+    """
+    if first is None and last is None:
+        return [None if as_of is None else parse_moment(as_of)]
+    if first is None or last is None or as_of is not None:
+        raise InputError("give either --as-of DATE, or both --from DATE and --to DATE")
+    return moments(first, last, step)
 
 
 def up_to(config: RunConfig, as_of: Moment | None) -> RunConfig:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from training.artifacts import ArtifactStore
@@ -14,6 +15,7 @@ from training.retraining.moment import day_before, has_time, up_to
 from training.retraining.report import retraining_report
 from training.retraining.slot import Plan, SlotRecord
 from training.run import TrainingRun
+from training.run.tables import pinned_table
 
 if TYPE_CHECKING:
     import os
@@ -33,18 +35,6 @@ logger = logging.getLogger("training.retraining")
 STATUS = {"promote": "promoted", "reject": "rejected", "await-approval": "awaiting-approval"}
 
 
-class LoadedOnce(DataManager):
-    """Reads its source once: the table is needed for the champion's features too."""
-
-    _table: Table | None = None
-
-    def load(self) -> Table:
-        """The table, as the first call found it."""
-        if self._table is None:
-            self._table = super().load()
-        return self._table
-
-
 class Retraining:
     """One slot of a schedule, from its data to its outcome.
 
@@ -57,11 +47,13 @@ class Retraining:
         record: what the storage knows of this retraining.
         plan: what it sets out to do.
         skipped: the outcome, when there is nothing to do.
+        result: the outcome, when it is finished.
     """
 
     run: TrainingRun
     record: SlotRecord
     plan: Plan
+    result: dict[str, Any]
     skipped: dict[str, Any] | None = None
 
     def __init__(
@@ -103,6 +95,15 @@ class Retraining:
         """Of the model."""
         return self._asked.name
 
+    @property
+    def config(self) -> RunConfig:
+        """As it was asked for."""
+        return self._asked
+
+    def report(self) -> str | None:
+        """The morning report; None: there is none yet."""
+        return self.record.report()
+
     def validate(self) -> dict[str, Any]:
         """Read and check the data, find out what is due; nothing is written.
 
@@ -113,34 +114,33 @@ class Retraining:
             DataError: the data are stale, short or broken.
             ConfigError: the configuration cannot be trained.
         """
-        config, manager = self._loaded()
-        table = manager.load()
-        slot = table.description.get("last")
+        run, table = self._read()
+        run.slot = slot = table.description.get("last")
         self._refuse_stale(slot)
-        identity = config.identity()
-        self.record = SlotRecord.of(
-            self.store, self.name, identity, (table.fingerprint, slot, config.retraining.start)
-        )
-        self.plan = self.record.plan or self._planned(config, table, slot)
-        self.run = TrainingRun(
-            config,
-            self.store,
-            manager=manager,
-            registry=self.registry,
-            slot=slot,
-            start_from=self.plan.started_from,
-            resume=self._resume,
-            trusted=self._trusted,
-        )
-        self._table = table
-        self.run.check()
-        self.skipped = self._unchanged(identity)
-        return dict(self.run.data.description)
+        run.table = pinned_table(run) or table
+        what = (run.table.fingerprint, slot, self._asked.retraining.start)
+        self.record = SlotRecord.of(self.store, self.name, run.identity_config(), what)
+        self.plan = self.record.plan or self._planned(run.table.fingerprint, slot)
+        run.start_from = self.plan.started_from
+        run.check()
+        self.run, self.plan = run, replace(self.plan, run_id=run.run_id)
+        self.skipped = self._unchanged()
+        return dict(run.data.description)
 
     def begin(self) -> Plan:
         """Pin what was found: an attempt that goes on later goes by it."""
         self.plan = self.record.begin(self.plan)
         return self.plan
+
+    def skip(self) -> dict[str, Any]:
+        """Write down that there is nothing to do.
+
+        Returns:
+            What `retrain update --json` prints.
+        """
+        assert self.skipped is not None  # noqa: S101 - asked by who has seen it
+        self.record.note_skip(self.skipped)
+        return self.skipped
 
     def decide(self) -> Decision:
         """Compare challenger and champion, and decide; an attempt before may have done it."""
@@ -178,7 +178,9 @@ class Retraining:
         load = [str(version)] + ([f"{self.name}:{champion}"] if champion else [])
         models = [load_model(self.registry, reference, trusted) for reference in load]
         old = models[1] if len(models) > 1 else None
-        return contest(models[0], old, self.run.data, self._table, self.run.config)
+        table = self.run.table
+        assert table is not None  # noqa: S101 - `validate` has read it
+        return contest(models[0], old, self.run.data, table, self.run.config)
 
     def finish(self, decision: Decision) -> dict[str, Any]:
         """Write the report and the outcome; the retraining is finished.
@@ -198,6 +200,7 @@ class Retraining:
             "reason": decision.reason,
             "run_id": result.run_id,
             "epochs_completed": result.epochs_completed,
+            "resumed_from": result.resumed_from,
             "redone_epochs": result.redone_epochs,
             "metrics": decision.metrics,
             "baselines": decision.baselines,
@@ -211,17 +214,27 @@ class Retraining:
             except NotFoundError:
                 logger.warning("the champion that was compared with is deleted")
         report = retraining_report(outcome, version, champion, result.rows)
-        return self.record.finish(outcome, report)
+        self.result = self.record.finish(outcome, report)
+        return self.result
 
-    def _loaded(self) -> tuple[RunConfig, LoadedOnce]:
-        """The configuration cut to the moment, and its table: whole bars only."""
-        as_of = self.as_of
-        config = up_to(self._asked, as_of)
-        manager = LoadedOnce(config.data, frame=self._frame)
-        if as_of is not None and has_time(as_of) and _is_daily(manager.load()):
-            config = up_to(self._asked, day_before(as_of))  # the day is not over yet
-            manager = LoadedOnce(config.data, frame=self._frame)
-        return config, manager
+    def _read(self) -> tuple[TrainingRun, Table]:
+        """A run of the configuration cut to the moment, and its rows: whole bars only."""
+        run = self._run(up_to(self._asked, self.as_of))
+        table = run.manager.load()
+        if self.as_of is not None and has_time(self.as_of) and _is_daily(table):
+            run = self._run(up_to(self._asked, day_before(self.as_of)))  # this day is not over yet
+            table = run.manager.load()
+        return run, table
+
+    def _run(self, config: RunConfig) -> TrainingRun:
+        return TrainingRun(
+            config,
+            self.store,
+            manager=DataManager(config.data, frame=self._frame, trusted=self._trusted),
+            registry=self.registry,
+            resume=self._resume,
+            trusted=self._trusted,
+        )
 
     def _refuse_stale(self, slot: str | None) -> None:
         limit = self._asked.retraining.max_age_days
@@ -238,19 +251,19 @@ class Retraining:
                 "newer rows, or raise the limit"
             )
 
-    def _planned(self, config: RunConfig, table: Table, slot: str | None) -> Plan:
+    def _planned(self, fingerprint: str, slot: str | None) -> Plan:
         champion = self._champion()
-        warm = config.retraining.start == "champion" and champion is not None
+        warm = self._asked.retraining.start == "champion" and champion is not None
         return Plan(
             name=self.name,
             slot=slot,
             as_of=None if self.as_of is None else self.as_of.isoformat(),
-            fingerprint=table.fingerprint,
+            fingerprint=fingerprint,
             champion=champion,
             started_from=f"{self.name}:{champion}" if warm else None,
         )
 
-    def _unchanged(self, identity: dict[str, Any]) -> dict[str, Any] | None:
+    def _unchanged(self) -> dict[str, Any] | None:
         """The outcome when a version of this configuration on these data is there already."""
         if not self._asked.retraining.skip_unchanged or self._resume == "never":
             return None

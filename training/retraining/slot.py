@@ -2,9 +2,10 @@
 
 Under `retrainings/NAME/KEY`, where KEY is made of configuration, data and the last bar::
 
-    plan.json      what was found when it began, pinned: later attempts go by it
-    outcome.json   how it ended; made once
-    report         the comparison in Markdown
+    plan.json                 what was found when it began, pinned: later attempts go by it
+    outcome.json              how it ended; made once
+    report                    the comparison in Markdown
+    skipped/2015-01-31.json   there was nothing to do at that moment
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Plan:
         fingerprint: of the data.
         champion: the version that had the alias when it began.
         started_from: the version whose weights it begins with; None: new weights.
+        run_id: of the training.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Plan:
     fingerprint: str
     champion: int | None
     started_from: str | None
+    run_id: str = ""
 
 
 class SlotRecord:
@@ -64,7 +67,7 @@ class SlotRecord:
             store: where it is.
             name: of the model.
             config: what of the configuration can change the result.
-            what: the data's fingerprint, the last bar.
+            what: the data's fingerprint, the last bar, what it starts from.
         """
         canonical = orjson.dumps([config, what], option=orjson.OPT_SORT_KEYS)
         return cls(store, name, blake3(canonical).hexdigest()[:16])
@@ -96,6 +99,30 @@ class SlotRecord:
             self.store.create(f"{self.folder}/plan.json", asdict(plan))
         return self.plan or plan
 
+    def note_skip(self, outcome: dict[str, Any]) -> None:
+        """Write down that there was nothing to do; once for each moment that was asked for."""
+        moment = str(outcome["as_of"] or "now").replace(":", "").replace("+", "p")
+        with suppress(ExistsError):
+            self.store.create(f"{self.folder}/skipped/{moment}.json", outcome)
+
+    def skips(self) -> list[dict[str, Any]]:
+        """The moments at which there was nothing to do."""
+        folder = f"{self.folder}/skipped"
+        return [self.store.document(f"{folder}/{one}") for one in self.store.children(folder)]
+
+    def is_announced(self, event: str) -> bool:
+        """Whether the orchestrator is known to have recorded an event of this retraining."""
+        return self.store.exists(f"{self.folder}/announced/{event}.json")
+
+    def note_announced(self, event: str) -> None:
+        """The orchestrator has recorded an event of this retraining."""
+        self.store.replace(f"{self.folder}/announced/{event}.json", {}, durable=False)
+
+    def report(self) -> str | None:
+        """The comparison in Markdown; None: there is none yet."""
+        folder = f"{self.folder}/report"
+        return self.store.read(folder, REPORT).decode() if self.outcome is not None else None
+
     def finish(self, outcome: dict[str, Any], report: str) -> dict[str, Any]:
         """Write down how it ended; the first ending stands."""
         with suppress(ExistsError):
@@ -103,3 +130,8 @@ class SlotRecord:
         with suppress(ExistsError):
             self.store.create(f"{self.folder}/outcome.json", outcome)
         return self.outcome or outcome
+
+
+def slots(store: ArtifactStore, name: str) -> list[SlotRecord]:
+    """The records of all retrainings of a model, in no order."""
+    return [SlotRecord(store, name, key) for key in store.children(f"{FOLDER}/{name}")]

@@ -6,7 +6,7 @@ from training.run.continuity import (
     stored_history,
 )
 from training.run.lease import is_at_work, refuse_where_busy
-from training.run.record import RunRecord, run_ids
+from training.run.record import RunRecord, run_ids, runs_of
 from training.run.result import TrainingResult, history_frame
 from training.run.run import TrainingRun
 from training.run.session import Session
@@ -25,5 +25,6 @@ __all__ = [
     "refuse_endless_attempts",
     "refuse_where_busy",
     "run_ids",
+    "runs_of",
     "stored_history",
 ]

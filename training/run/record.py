@@ -161,6 +161,14 @@ class RunRecord:
         path = f"{self.folder}/heard/{self.newest_attempt():08d}.json"
         self.store.replace(path, {"at": _now()}, durable=False)
 
+    def is_announced(self, event: str) -> bool:
+        """Whether the orchestrator is known to have recorded an event of this run."""
+        return self.store.exists(f"{self.folder}/announced/{event}.json")
+
+    def note_announced(self, event: str) -> None:
+        """The orchestrator has recorded an event of this run."""
+        self.store.replace(f"{self.folder}/announced/{event}.json", {"at": _now()}, durable=False)
+
     def reopen(self) -> None:
         """Take the outcome back, for a run that is to start afresh."""
         if self.outcome is not None:

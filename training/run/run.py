@@ -27,7 +27,7 @@ from training.run.result import TrainingResult
 from training.run.session import Session
 from training.run.signals import graceful_stop
 from training.run.start import Start, after_verification, decide
-from training.run.tables import earlier_data, keep, table_of
+from training.run.tables import earlier_data, is_kept, keep, table_of
 from training.types import ModelSpec
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class TrainingRun:
 
     Attributes:
         labels: plain values that the note of this attempt is to have besides.
+        table: the rows, where they are read already or kept; None: `load_data` reads the source.
     """
 
     data: Dataset
@@ -116,10 +117,9 @@ class TrainingRun:
         """
         if hasattr(self, "data"):
             return dict(self.data.description)
-        manager = self._manager.knowing(
-            window=window_of(self.config.model), earlier=earlier_data(self)
-        )
-        self.table = table_of(self, manager)
+        manager = self.manager
+        if self.table is None:
+            self.table = table_of(self, manager)
         self.data = manager.get_data(self.table)
         fingerprint = self.data.fingerprint
         parent = self.parent if self.start_from is None else origin_of(self, self.start_from)
@@ -134,6 +134,12 @@ class TrainingRun:
     def identity_config(self) -> dict[str, Any]:
         """What of the configuration and the callbacks decides which run this is."""
         return self.config.identity() | {"callbacks": self._callbacks.identity()}
+
+    @property
+    def manager(self) -> DataManager:
+        """Reads the data as this run's model sees them, and holds them against earlier runs'."""
+        window = window_of(self.config.model)
+        return self._manager.knowing(window=window, earlier=earlier_data(self))
 
     def check(self) -> None:
         """Everything that can be found wrong before the first epoch; nothing is written.
@@ -185,7 +191,7 @@ class TrainingRun:
         found = self.checkpoints.newest(set_aside=True) if self.start.checkpoint else None
         self.session = session = self._new_session()
         self.start = after_verification(self, found[0] if found else None)
-        if self.table is not None:
+        if self.table is not None and is_kept(self.config):
             keep(self, self.table)
         at = self._resumed_from()
         note = {"resumed_from": at, "reason": self.start.reason, **process(), **self.labels}

@@ -49,16 +49,25 @@ def table_of(run: TrainingRun, manager: DataManager) -> Table | None:
     """
     if not is_kept(run.config) or goes_to_disk(run.config.data):
         return None
-    pinned = _pinned(run)
-    if pinned is not None:
-        try:
-            table = kept_table(run.store, pinned)
-        except NotFoundError as error:
-            logger.warning("%s", error)
-        else:
-            logger.info("reading the table that this run began with, kept in %s", run.store.url)
-            return table
-    return manager.load()
+    return pinned_table(run) or manager.load()
+
+
+def pinned_table(run: TrainingRun) -> Table | None:
+    """The table that an unfinished run of the slot began with; None: it is not kept.
+
+    Raises:
+        IntegrityError: it is damaged.
+    """
+    pinned = _pinned(run) if is_kept(run.config) else None
+    if pinned is None:
+        return None
+    try:
+        table = kept_table(run.store, pinned)
+    except NotFoundError as error:
+        logger.warning("%s", error)
+        return None
+    logger.info("reading the table that this run began with, kept in %s", run.store.url)
+    return table
 
 
 def keep(run: TrainingRun, table: Table) -> None:

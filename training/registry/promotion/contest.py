@@ -159,20 +159,18 @@ def inputs_of(model: RegisteredModel, table: Table, part: Part, ahead: int) -> A
             f"{model.version} is made of column {missing[0]!r}, which the table has not; give the "
             "new model another name, so that it has no champion, or bring the column back"
         )
-    values = pipeline.scale(pipeline.compute(frame))
-    if table.time is None or part.times is None:
+    if table.times is None or part.times is None:
         stop = len(frame) - ahead
         rows = np.arange(stop - len(part.x), stop)
     else:
-        times = frame[table.time].dt.tz_localize(None).to_numpy(dtype="datetime64[ns]")
-        rows = np.searchsorted(times, part.times)
-    x = np.ascontiguousarray(values[rows])
-    if not np.isfinite(x).all():
+        rows = np.searchsorted(table.times, part.times)
+    if rows[0] < pipeline.warm_up:
         raise DataError(
             f"the features of {model.version} are not known for all rows of the held-out part: "
             f"they look back {pipeline.warm_up} rows; take a longer window"
         )
-    return x
+    inputs = pipeline.inputs(pipeline.scale(pipeline.compute(frame, table.time)))
+    return np.ascontiguousarray(inputs[rows - pipeline.look_back.rows + 1])
 
 
 def _require_same_task(champion: RegisteredModel, dataset: Dataset) -> None:
