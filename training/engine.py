@@ -126,12 +126,13 @@ class TrainingEngine:
         try:
             run.load_data()
             with run.held() as start:
-                result = run.completed() if start.is_complete else self._train(run)
+                result = run.completed() if start.is_complete else self.train_held(run)
         finally:
             release_helpers(result.to_json() if result else None)
         return result
 
-    def _train(self, run: TrainingRun) -> TrainingResult:
+    def train_held(self, run: TrainingRun) -> TrainingResult:
+        """Train a run that this process holds, from wherever it stands, and register its model."""
         session = run.create_model()
         with run.watching():
             save = session.commit_ahead if run.config.checkpoints.overlap else session.commit

@@ -4,11 +4,13 @@ Importing takes a second and a fork a millisecond, so that hundreds of real proc
 at an exact place. A job is a line of JSON on standard input, what became of it one on standard
 output::
 
-    via       "engine": plain Python; "flow": the Prefect flow, on the server of PREFECT_API_URL
+    via       "engine": plain Python; "flow": the Prefect flow, on the server of PREFECT_API_URL;
+              "retrain", "retrain-flow": a retraining instead, in the one way or the other
     config    the whole configuration, as in YAML
     storage   where to
     fault     what befalls the child (`Fault`); null: nothing
     seconds   SIGKILL comes from outside after so many; null: never
+    as_of     the moment of a retraining
 
 Nothing of the training is replaced: what a fault names is called as it is, before or after.
 """
@@ -35,6 +37,7 @@ from training.callbacks import EarlyStoppingCallback
 from training.config.load import parse_config
 from training.engine import TrainingEngine
 from training.models.numpy_model import NumpyModel
+from training.retraining import Retraining, parse_moment, retrain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +59,7 @@ class Fault(TypedDict):
     how: str
 
 
-class Job(TypedDict):
+class Job(TypedDict, total=False):
     """One training in one process."""
 
     via: str
@@ -64,6 +67,7 @@ class Job(TypedDict):
     storage: str
     fault: Fault | None
     seconds: float | None
+    as_of: str
 
 
 class Watch:
@@ -119,6 +123,14 @@ def _strike(fault: Fault) -> None:
 
 def _train(job: Job) -> dict[str, Any]:
     config = job["config"]
+    if job["via"] == "retrain":
+        work = Retraining(parse_config(config), job["storage"], as_of=parse_moment(job["as_of"]))
+        return retrain(work)
+    if job["via"] == "retrain-flow":
+        from flows.retrain import retrain as retraining_flow
+
+        done: dict[str, Any] = retraining_flow(parse_config(config), job["storage"], job["as_of"])
+        return done
     if job["via"] == "flow":
         from flows.train import train
 
@@ -171,6 +183,12 @@ def _serve(answer: Callable[[str], Any]) -> None:
 
 if __name__ == "__main__":
     if "PREFECT_API_URL" in os.environ:
-        for name in ("fastapi", "prefect.flow_engine", "prefect.task_engine", "flows.train"):
+        for name in (
+            "fastapi",
+            "prefect.flow_engine",
+            "prefect.task_engine",
+            "flows.train",
+            "flows.retrain",
+        ):
             importlib.import_module(name)
     _serve(sys.stdout.write)

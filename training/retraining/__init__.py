@@ -3,6 +3,7 @@
 from training.retraining.ledger import ledger
 from training.retraining.moment import Moment, asked_moments, moments, parse_moment
 from training.retraining.report import retraining_report
+from training.retraining.retrain import retrain
 from training.retraining.retraining import Retraining
 from training.retraining.slot import Plan, SlotRecord, slots
 
@@ -15,6 +16,7 @@ __all__ = [
     "ledger",
     "moments",
     "parse_moment",
+    "retrain",
     "retraining_report",
     "slots",
 ]

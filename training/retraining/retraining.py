@@ -257,7 +257,7 @@ class Retraining:
         return Plan(
             name=self.name,
             slot=slot,
-            as_of=None if self.as_of is None else self.as_of.isoformat(),
+            as_of=self._moment,
             fingerprint=fingerprint,
             champion=champion,
             started_from=f"{self.name}:{champion}" if warm else None,
@@ -285,12 +285,17 @@ class Retraining:
         logger.info("%s", reason)
         return {
             **self._heading(),
+            "as_of": self._moment,
             "status": "skipped",
             "model": model,
             "champion": self._champion(),
             "reason": reason,
             "run_id": self.run.run_id,
         }
+
+    @property
+    def _moment(self) -> str | None:
+        return None if self.as_of is None else self.as_of.isoformat()
 
     def _heading(self) -> dict[str, Any]:
         return {"name": self.name, "slot": self.plan.slot, "as_of": self.plan.as_of}
