@@ -99,6 +99,36 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
 
 
 @app.command()
+def score(  # noqa: PLR0913, PLR0917 - the options of a command
+    model: Annotated[str, typer.Argument(metavar="NAME[:VERSION | @ALIAS]")],
+    source: Annotated[str, typer.Option("--input", metavar="FILE", help="CSV or Parquet.")],
+    output: Annotated[str, typer.Option(metavar="FILE", help="Ends in .parquet or .csv.")],
+    chunk_rows: Annotated[
+        int, typer.Option(min=0, help="Rows in memory at a time; 0: all.")
+    ] = 65536,
+    allow_expired: Annotated[  # noqa: FBT002 - a command-line flag
+        bool, typer.Option("--allow-expired", help="Use a model that is too old all the same.")
+    ] = False,
+    trust: Trust = None,
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: AsJson = False,  # noqa: FBT002 - a command-line flag
+) -> None:
+    """Predictions of a registered model for the rows of a file."""
+    from flows.cli.score import score_file
+
+    job = {
+        "model": model,
+        "input": source,
+        "output": output,
+        "storage": storage,
+        "chunk_rows": chunk_rows,
+        "allow_expired": allow_expired,
+        "trusted": sorted(trusted_modules(trust)),
+    }
+    score_file(job, as_json=as_json)
+
+
+@app.command()
 def resume(
     run_id: RunId,
     trust: Trust = None,

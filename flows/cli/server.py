@@ -7,20 +7,31 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from training.errors import RetrainError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flows.cli.progress import Screen
+
+class Waiting(Protocol):
+    """Who tells a person what is waited for."""
+
+    def say(self, line: str) -> None:
+        """A line."""
+        ...
+
+    def waiting(self, seconds: float) -> None:
+        """So long already."""
+        ...
+
 
 _ASK = "from prefect.settings import get_current_settings as s; print(s().api.url or '')"
 
 
 @contextmanager
-def server(screen: Screen) -> Iterator[None]:
+def server(screen: Waiting) -> Iterator[None]:
     """The server that is configured, or a temporary one."""
     url = _configured_server()
     if url is not None:

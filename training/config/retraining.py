@@ -22,3 +22,5 @@ class RetrainingConfig(Section):
     """Do nothing when a version of this configuration on these very data is there."""
     keep_last: Positive | None = Field(default=None)
     """After a retraining only so many versions stay, and those that aliases need; null: all."""
+    expire_after_days: PositiveFloat | None = None
+    """Scoring refuses a version whose newest row is older than this; null: never."""

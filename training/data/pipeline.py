@@ -151,20 +151,28 @@ class FeaturePipeline:
         Raises:
             DataError: with all that is wrong with the rows.
         """
-        rows = Rows(index_as_column(frame), "the rows to score")
-        findings = Findings(rows, SHOWN_ROWS)
-        numbers = as_numbers(rows.frame, self.columns, self.prices, findings)
-        check_missing(numbers, self.columns, findings, "the model needs a number there")
+        findings, numbers_frame, time = self._checked(
+            Rows(index_as_column(frame), "the rows to score")
+        )
         if len(frame) <= self.warm_up:
             findings.add(
                 f"{len(frame)} rows; the first prediction is for row {self.warm_up + 1}, since "
                 "features look back: give earlier rows too"
             )
-        numbers_frame, time = self._with_times(numbers.frame, findings)
         findings.raise_any()
         known = self.compute(numbers_frame, time)[self.warm_up - self.look_back.rows + 1 :]
         inputs = self.inputs(self.scale(known))
         return np.ascontiguousarray(inputs) if self.look_back.flat else inputs
+
+    def source_of(self, rows: Rows) -> dict[str, Array]:
+        """The source's columns as numbers, by name, and the times under `TIMES` where needed.
+
+        Raises:
+            DataError: with all that is wrong with the rows.
+        """
+        findings, frame, time = self._checked(rows)
+        findings.raise_any()
+        return self.source_columns(frame, time)
 
     def state_dict(self) -> dict[str, Any]:
         """All that scoring needs, in plain values and arrays."""
@@ -213,6 +221,13 @@ class FeaturePipeline:
         )
         pipeline.load_state_dict(state)
         return pipeline
+
+    def _checked(self, rows: Rows) -> tuple[Findings, pd.DataFrame, str | None]:
+        """What is wrong with rows to score, the rows as numbers, the name of their time column."""
+        findings = Findings(rows, SHOWN_ROWS)
+        numbers = as_numbers(rows.frame, self.columns, self.prices, findings)
+        check_missing(numbers, self.columns, findings, "the model needs a number there")
+        return findings, *self._with_times(numbers.frame, findings)
 
     def _with_times(
         self, frame: pd.DataFrame, findings: Findings

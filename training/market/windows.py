@@ -7,12 +7,59 @@ of all that was before. A recursive value goes on, to the last bit, from a value
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from training.types import Array
+
+_CARRY: ContextVar[Carry | None] = ContextVar("_CARRY", default=None)
+
+
+class Carry:
+    """Lets the recursions of one indicator go on where they were, when a series comes in pieces.
+
+    A piece has some earlier values in front of its new ones, so that windows are whole. Recursions
+    are known by their order within the indicator; each takes its mean of the place before the
+    first new value from the piece before, and with it every later one, to the last bit.
+    """
+
+    def __init__(self, before: int) -> None:
+        """Keep so many means of each recursion: as many as values that are put in front."""
+        self._before = before
+        self._means: dict[int, Array] = {}
+        self._number = 0
+        self._new: int | None = None
+
+    @contextmanager
+    def piece(self, new: int | None) -> Iterator[None]:
+        """Within it an indicator is computed.
+
+        Args:
+            new: values at the end that are new; None: the series begins here.
+        """
+        self._number, self._new = 0, new
+        token = _CARRY.set(self)
+        try:
+            yield
+        finally:
+            _CARRY.reset(token)
+
+    def mean(self, values: Array, alpha: float) -> Array:
+        """`recursive_mean`, from where it was."""
+        number = self._number
+        self._number += 1
+        if self._new is not None:
+            values = values.copy()
+            values[0] = self._means[number][self._new - len(values)]
+        means = _recursion(values, alpha)
+        self._means[number] = means[-self._before :].copy()
+        return means
 
 
 def window_sum(values: Array, window: int) -> Array:
@@ -86,8 +133,13 @@ def recursive_mean(values: Array, alpha: float) -> Array:
     """m[t] = (1 - alpha)·m[t-1] + alpha·x[t] with m[0] = x[0].
 
     To go on from a mean that was kept, put it in front of the new values, and leave out the first
-    of the result.
+    of the result; `Carry` does so for series that come in pieces.
     """
+    carry = _CARRY.get()
+    return _recursion(values, alpha) if carry is None else carry.mean(values, alpha)
+
+
+def _recursion(values: Array, alpha: float) -> Array:
     import pandas as pd
 
     return pd.Series(values).ewm(alpha=alpha, adjust=False).mean().to_numpy(copy=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from training.config import ModelConfig
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from training.registry.registry import ModelRegistry
     from training.registry.version import ModelVersion
     from training.types import Array
+
+PREDICTED_AT_ONCE = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,17 @@ class RegisteredModel:
         Raises:
             DataError: with all that is wrong with the rows, or too few of them.
         """
-        return self.model.predict(self.pipeline.transform(frame))
+        return predict_in_blocks(self.model, self.pipeline.transform(frame))
+
+
+def predict_in_blocks(model: Model, x: Array) -> Array:
+    """Predictions for all rows, a block at a time.
+
+    The last bits of a product of matrices depend on their shape: with blocks of one size, counted
+    from the first row, a prediction does not depend on how many rows come after it.
+    """
+    blocks = range(0, len(x), PREDICTED_AT_ONCE)
+    return np.concatenate([model.predict(x[at : at + PREDICTED_AT_ONCE]) for at in blocks])
 
 
 def load_model(

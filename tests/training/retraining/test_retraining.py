@@ -147,7 +147,7 @@ def test_starting_from_the_champion_begins_with_its_weights(
 def test_the_ledger_has_a_line_for_each_slot(update: Update, registry: ModelRegistry) -> None:
     """Those that failed too, with the reason."""
     update("2020-12")
-    with pytest.raises(Exception, match="finite|nan"):
+    with pytest.raises(Exception, match=r"finite|nan"):
         update("2021-01", training={"optimizer": {"type": "sgd", "learning_rate": 1e300}})
     lines = ledger(registry.store, "m")
     assert [(one["slot"], one["status"]) for one in lines] == [

@@ -11,15 +11,14 @@ from training.data.targets import horizon
 from training.errors import ConfigError, DataError
 from training.evaluation import evaluate, positions_of
 from training.market import backtest
+from training.registry.load import predict_in_blocks
 
 if TYPE_CHECKING:
     from training.config import EvaluationConfig, RunConfig
     from training.data import Dataset, Part, Table
-    from training.models import Model
     from training.registry.load import RegisteredModel
     from training.types import Array, TaskKind
 
-BATCH_SIZE = 1024
 _LEAST_PROBABILITY = 1e-15
 
 
@@ -102,7 +101,7 @@ def measure(
     """One model on a part whose inputs are its own."""
     nothing = part.rows(slice(0, 0))
     metrics = evaluate(model.model, replace(dataset, validation=nothing, test=part), config)
-    predictions = predict(model.model, part.x)
+    predictions = predict_in_blocks(model.model, part.x)
     returns = None
     if config.backtest is not None and part.forward_returns is not None:
         positions = positions_of(predictions.reshape(len(part.x)), dataset.task, config.backtest)
@@ -113,12 +112,6 @@ def measure(
         losses=losses_of(predictions, part.y, dataset.task),
         returns=None if returns is None else np.nan_to_num(returns.returns),
     )
-
-
-def predict(model: Model, x: Array) -> Array:
-    """Predictions for all rows, batch by batch."""
-    pieces = [model.predict(x[at : at + BATCH_SIZE]) for at in range(0, len(x), BATCH_SIZE)]
-    return np.concatenate(pieces)
 
 
 def losses_of(predictions: Array, y: Array, task: TaskKind) -> Array:
