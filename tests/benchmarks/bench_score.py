@@ -127,7 +127,8 @@ def _bare(folder: Path, model: str) -> None:
     center, scale = loaded.pipeline.scaler.center, loaded.pipeline.scaler.scale
     schema = pa.schema([("prediction", pa.float32())])
     with pq.ParquetWriter(folder / "bare.parquet", schema) as writer:
-        for batch in pq.ParquetFile(folder / "rows.parquet").iter_batches(BATCH):
+        file = pq.ParquetFile(folder / "rows.parquet", pre_buffer=False)
+        for batch in file.iter_batches(BATCH):
             x = np.column_stack([column.to_numpy() for column in batch.columns])
             x = ((x - center) / scale).astype("float32")
             for weight, bias in layers[:-1]:

@@ -6,7 +6,38 @@ from typing import Literal
 
 from pydantic import Field
 
-from training.config.base import Positive, PositiveFloat, Section
+from training.config.base import NotNegative, Positive, PositiveFloat, Section, Share
+from training.config.promotion import Mode
+
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+Sign = Literal["drift", "decay"]
+
+
+class DriftSign(Section):
+    """The newest features against the past: unusual by the standard of that past itself."""
+
+    statistic: Literal["ks", "psi"] = "ks"
+    """Kolmogorov and Smirnov's distance, or the population stability index of ten bins."""
+    rows: Positive = 21
+    """The newest, that are compared with all before them; so is every earlier stretch of as many
+    rows. Fewer than 22 such stretches say nothing."""
+    quantile: Share = 0.975
+    """A feature has drifted when its distance is above this quantile of the earlier ones."""
+    features: Share = 0.4
+    """The share of features that must have drifted."""
+
+
+class DecaySign(Section):
+    """The champion on rows that came after its data, against what it promised."""
+
+    metric: str = "test_loss"
+    """Of the champion when it was promoted, on the rows held out then."""
+    mode: Mode = "auto"
+    """Whether lower (`min`) or higher (`max`) is better; `auto`: the metric's name says it."""
+    by: NotNegative = 0.05
+    """How much worse it may become, as a share of what was promised."""
+    rows: Positive = 21
+    """Fewer new rows say nothing."""
 
 
 class RetrainingConfig(Section):
@@ -18,6 +49,17 @@ class RetrainingConfig(Section):
     """Data whose newest row is older than this at `as_of` are stale: an error; null: never."""
     start: Literal["fresh", "champion"] = "fresh"
     """`fresh`: from new weights; `champion`: from the champion's, where there is one."""
+    fresh_on: tuple[Weekday, ...] = ()
+    """With `start: champion`: from new weights all the same on these days of `as_of`."""
+    fresh_after: tuple[Sign, ...] = ()
+    """With `start: champion`: from new weights all the same after `drift` or `decay`."""
+    only_after: tuple[Sign, ...] = ()
+    """Train only after `drift` or `decay` of the champion; none: each time. Without a champion a
+    model is trained anyway."""
+    drift: DriftSign = DriftSign()
+    """When the newest rows are unlike those before."""
+    decay: DecaySign = DecaySign()
+    """When the champion no longer keeps what it promised."""
     skip_unchanged: bool = True
     """Do nothing when a version of this configuration on these very data is there."""
     keep_last: Positive | None = Field(default=None)

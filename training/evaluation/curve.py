@@ -1,4 +1,4 @@
-"""The loss curve as a picture that stands in Markdown by itself.
+"""Curves as pictures that stand in Markdown by themselves.
 
 An SVG in a data URI: both user interfaces of Prefect show it, where Mermaid is text in the older
 one; and it needs no library for plots.
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 720, 300
 LEFT, RIGHT, TOP, BOTTOM = 64, 40, 34, 34
-SERIES = (("loss", "#2563eb"), ("val_loss", "#ea580c"))
+SERIES = ("loss", "val_loss")
+COLOURS = ("#2563eb", "#ea580c", "#64748b", "#16a34a")
 MOST_POINTS = 400
 LARGEST = 1e100  # a loss that has left the world; the distance of two of them is still a number
 
@@ -30,24 +31,36 @@ def loss_curve(history: Sequence[Row]) -> str:
         history: a row an epoch: `epoch`, `metrics`; what was not measured, or is too large to
             draw, is left out of its line.
     """
-    lines = {name: _points(history, name) for name, _ in SERIES}
+    lines = {name: points_of(history, name) for name in SERIES}
+    if not any(lines.values()):
+        return "No finite loss was measured." if history else "No epoch was trained."
+    return line_chart(lines, "epoch", "loss by epoch")
+
+
+def line_chart(lines: Mapping[str, Points], unit: str, title: str) -> str:
+    """Lines in a picture in Markdown; nothing where no line has a point.
+
+    Args:
+        lines: at most four, by name; each point finite.
+        unit: of the horizontal axis.
+        title: for who cannot see it.
+    """
     known = [point for points in lines.values() for point in points]
     if not known:
-        return "No finite loss was measured." if history else "No epoch was trained."
-    svg = _svg(lines, known)
-    data = base64.b64encode(svg.encode()).decode()
-    return f"![loss by epoch](data:image/svg+xml;base64,{data})"
+        return ""
+    data = base64.b64encode(_svg(lines, known, unit).encode()).decode()
+    return f"![{title}](data:image/svg+xml;base64,{data})"
 
 
-def _points(history: Sequence[Row], name: str) -> Points:
-    """Those that were measured, at most so many, with the first and the last."""
+def points_of(history: Sequence[Row], name: str) -> Points:
+    """A metric by epoch, where it was measured; at most so many, with the first and the last."""
     found = ((float(row["epoch"]), row["metrics"].get(name, math.nan)) for row in history)
     points = [(epoch, value) for epoch, value in found if abs(value) <= LARGEST]
     step = max(1, math.ceil(len(points) / MOST_POINTS))
     return [*points[:-1:step], *points[-1:]]
 
 
-def _svg(lines: Mapping[str, Points], known: Points) -> str:
+def _svg(lines: Mapping[str, Points], known: Points, unit: str) -> str:
     first, last = min(x for x, _ in known), max(x for x, _ in known)
     low, high = min(y for _, y in known), max(y for _, y in known)
     margin = 0.05 * (high - low) or abs(high) * 0.05 or 1.0
@@ -71,11 +84,11 @@ def _svg(lines: Mapping[str, Points], known: Points) -> str:
         _, y = place(first, value)
         parts += [_rule(y), _text(LEFT - 8, y + 4, f"{value:.4g}", "end")]
     for x in dict.fromkeys((first, (first + last) // 2, last)):
-        parts += [_text(place(x, low)[0], HEIGHT - 12, f"epoch {x:g}", "middle")]
-    for number, (name, colour) in enumerate(SERIES):
+        parts += [_text(place(x, low)[0], HEIGHT - 12, f"{unit} {x:g}", "middle")]
+    for number, (name, colour) in enumerate(zip(lines, COLOURS, strict=False)):
         if lines[name]:
             parts += _line([place(x, y) for x, y in lines[name]], colour)
-            parts.append(_text(LEFT + 110 * number, 20, f"● {name}", "start", colour))
+            parts.append(_text(LEFT + 160 * number, 20, f"● {name}", "start", colour))
     return "".join([*parts, "</svg>"])
 
 

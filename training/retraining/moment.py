@@ -103,6 +103,14 @@ def has_time(as_of: Moment) -> bool:
     return isinstance(as_of, dt.datetime) and as_of.time() != dt.time()
 
 
+def weekday(as_of: Moment | None, slot: str | None) -> str:
+    """The day of the week of a moment, else of the last bar; empty where neither is known."""
+    if as_of is None and slot is None:
+        return ""
+    at = as_of or dt.datetime.fromisoformat(str(slot))
+    return calendar.day_name[at.weekday()].lower()
+
+
 def _date(at: Moment) -> dt.date:
     return at.date() if isinstance(at, dt.datetime) else at
 

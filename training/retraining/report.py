@@ -1,10 +1,12 @@
-"""The morning report in Markdown: verdict, challenger beside champion, data, configuration."""
+"""The morning report in Markdown: verdict, challenger beside champion, data, what changed."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from training.evaluation import loss_curve
+from training.data.findings import in_words
+from training.evaluation import line_chart, points_of
 from training.registry.compare import compare
 
 if TYPE_CHECKING:
@@ -12,19 +14,31 @@ if TYPE_CHECKING:
 
     from training.registry import ModelVersion
 
+    Histories = tuple[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]]
+
 HEADINGS = {
     "promoted": "is the new champion",
     "rejected": "does not replace the champion",
     "awaiting-approval": "awaits approval",
 }
+EARNED = {
+    "total_return": "return",
+    "sharpe": "Sharpe",
+    "sortino": "Sortino",
+    "max_drawdown": "drawdown",
+    "turnover": "turnover",
+}
+_WHO = ("challenger", "champion")
 _SHOWN = 20
+_LONGEST = 80
+BASIS_POINTS = 10_000
 
 
 def retraining_report(
     outcome: Mapping[str, Any],
     version: ModelVersion,
     champion: ModelVersion | None,
-    history: Sequence[Mapping[str, Any]],
+    histories: Histories,
 ) -> str:
     """One page about a retraining.
 
@@ -32,21 +46,34 @@ def retraining_report(
         outcome: as it is stored.
         version: the challenger.
         champion: what it was compared with, if there was any.
-        history: the challenger's, a row an epoch.
+        histories: the challenger's and the champion's, a row an epoch.
     """
     parts = [
         f"# {version} {HEADINGS[outcome['status']]}",
-        f"As of **{outcome['slot'] or outcome['as_of'] or 'now'}**. {outcome['reason']}.",
+        _verdict(outcome),
+        _approval(outcome, version),
         "## On the same held-out rows",
         _held_out(outcome["held_out"]),
-        _side_by_side(outcome["metrics"], outcome["baselines"]),
-        "## Loss of the challenger",
-        loss_curve(list(history)),
+        _earned(outcome, version),
+        _equity(outcome["curves"]),
+        _measured(outcome["metrics"], outcome["baselines"]),
+        "## Learning",
+        _learning(histories),
+        "## Data",
+        _data(outcome["data"], outcome["signs"]),
         *_changes(version, champion),
     ]
-    if outcome["status"] == "awaiting-approval":
-        parts.insert(2, f"Approve it with `retrain models promote {version}`.")
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _verdict(outcome: Mapping[str, Any]) -> str:
+    moment = outcome["slot"] or outcome["as_of"] or "now"
+    return f"As of **{moment}**, {outcome['start']}. {outcome['reason']}."
+
+
+def _approval(outcome: Mapping[str, Any], version: ModelVersion) -> str:
+    waits = outcome["status"] == "awaiting-approval"
+    return f"Approve it with `retrain models promote {version}`." if waits else ""
 
 
 def _held_out(about: Mapping[str, Any]) -> str:
@@ -54,31 +81,94 @@ def _held_out(about: Mapping[str, Any]) -> str:
     return f"{about['rows']} rows{span}."
 
 
-def _side_by_side(
-    metrics: Mapping[str, Mapping[str, float]], baselines: Mapping[str, float]
-) -> str:
-    """Challenger, champion, and what learns nothing."""
-    new, old = metrics["challenger"], metrics.get("champion", {})
-    names = [name for name in dict.fromkeys((*new, *old)) if "_buy_and_hold_" not in name]
+def _earned(outcome: Mapping[str, Any], version: ModelVersion) -> str:
+    """Return and risk after costs: challenger, champion, buy-and-hold."""
+    metrics, baselines = outcome["metrics"], outcome["baselines"]
     rows = []
-    for name in names:
-        plain = name.removeprefix("test_").removeprefix("backtest_")
-        base = baselines.get(f"buy_and_hold_{plain}") if "_backtest_" in name else None
-        base = baselines.get(f"majority_{plain}", baselines.get(f"last_value_{plain}", base))
+    for name, title in EARNED.items():
+        shown = [metrics.get(who, {}).get(f"test_backtest_{name}") for who in _WHO]
+        held = baselines.get(f"buy_and_hold_{name}")
+        if any(value is not None for value in shown):
+            rows.append((title, *map(_number, (*shown, held))))
+    if not rows:
+        return ""
+    cost = version.card["config"]["evaluation"]["backtest"]["cost_bps"] / BASIS_POINTS
+    bars = outcome["held_out"]["rows"]
+    traded = [metrics.get(who, {}).get("test_backtest_turnover") for who in _WHO]
+    traded.append(baselines.get("buy_and_hold_turnover"))
+    paid = (None if one is None else one * bars * cost for one in traded)
+    rows.append(("cost", *map(_number, paid)))
+    return _table(("after costs", *_WHO, "buy and hold"), rows)
+
+
+def _equity(curves: Mapping[str, Sequence[float]]) -> str:
+    """What 1 has become."""
+    lines = {
+        name.replace("_", " "): [(float(at), value) for at, value in enumerate(values)]
+        for name, values in curves.items()
+    }
+    return line_chart(lines, "point", "equity over the held-out rows")
+
+
+def _measured(metrics: Mapping[str, Mapping[str, float]], baselines: Mapping[str, float]) -> str:
+    """Losses and the like: challenger, champion, and what learns nothing."""
+    new, old = metrics["challenger"], metrics.get("champion", {})
+    rows = []
+    for name in dict.fromkeys((*new, *old)):
+        if "_backtest_" in name or "_buy_and_hold_" in name:
+            continue
+        plain = name.removeprefix("test_")
+        base = baselines.get(f"majority_{plain}", baselines.get(f"last_value_{plain}"))
         rows.append((name, *map(_number, (new.get(name), old.get(name), base))))
-    return _table(("metric", "challenger", "champion", "baseline"), rows)
+    return _table(("metric", *_WHO, "baseline"), rows)
+
+
+def _learning(histories: Histories) -> str:
+    """The loss that was watched, of both."""
+    lines = {}
+    for who, history in zip(_WHO, histories, strict=True):
+        watched = points_of(history, "val_loss") or points_of(history, "loss")
+        if watched:
+            lines[who] = watched
+    return line_chart(lines, "epoch", "loss by epoch") or "No epoch was trained."
+
+
+def _data(data: Mapping[str, Any], signs: Mapping[str, Any]) -> str:
+    span = f", {data['first']} to {data['last']}" if "first" in data else ""
+    lines = [f"{data['rows']} rows{span}."]
+    lines += [f"- {row['level']}: {in_words(row)}" for row in data.get("findings", [])]
+    lines += [f"- {sentence}" for sentence in signs["sentences"]]
+    drifted = [one for one in signs["features"] if one["drifted"]]
+    lines += [
+        f"- {one['feature']} has drifted: {one['distance']:.3g}, and {one['usual']:.3g} is usual"
+        for one in drifted
+    ]
+    return "\n".join(lines)
 
 
 def _changes(version: ModelVersion, champion: ModelVersion | None) -> list[str]:
     if champion is None:
         return ["There was no champion to compare with."]
     found = compare(champion, version)
-    parts = [f"## What changed since {champion}"]
+    parts = [f"## What changed since {champion}", _age(version, champion)]
     for title, pairs in (("data", found.data), ("configuration", found.config)):
-        rows = [(name, _text(old), _text(new)) for name, (old, new) in pairs.items()][:_SHOWN]
+        rows = [
+            (name, _text(old), _text(new))
+            for name, (old, new) in pairs.items()
+            if name not in {"seen", "findings"} and not name.startswith("seen.")
+        ][:_SHOWN]
         head = (title, str(champion), str(version))
         parts.append(_table(head, rows) if rows else f"The {title} is the same.")
     return parts
+
+
+def _age(version: ModelVersion, champion: ModelVersion) -> str:
+    """How far the champion's newest row is behind the challenger's."""
+    ends = [one.card["data"].get("last") for one in (version, champion)]
+    if None in ends:
+        return ""
+    new, old = (datetime.fromisoformat(str(end)) for end in ends)
+    return f"Its newest row is {(new - old).days} days older."
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -92,4 +182,4 @@ def _number(value: float | None) -> str:
 
 def _text(value: object) -> str:
     text = " ".join(str("" if value is None else value).split()).replace("|", "\\|")
-    return text if len(text) <= 80 else f"{text[:79]}…"  # noqa: PLR2004 - fits in a cell
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -11,10 +11,11 @@ from training.data import DataManager
 from training.errors import ConflictError, DataError, NotFoundError
 from training.registry import ModelReference, ModelRegistry, load_model
 from training.registry.promotion import DecisionLog, Gate, carry_out, contest, decide
-from training.retraining.moment import day_before, has_time, up_to
+from training.retraining.moment import day_before, has_time, up_to, weekday
 from training.retraining.report import retraining_report
+from training.retraining.signs import look_for_signs
 from training.retraining.slot import Plan, SlotRecord
-from training.run import TrainingRun
+from training.run import TrainingRun, history_of
 from training.run.tables import pinned_table
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from training.config import RunConfig
     from training.data import Table
-    from training.registry import ModelVersion
+    from training.registry import ModelVersion, RegisteredModel
     from training.registry.promotion import Contest, Decision
     from training.retraining.moment import Moment
     from training.run import Resume
@@ -120,7 +121,8 @@ class Retraining:
         run.table = pinned_table(run) or table
         what = (run.table.fingerprint, slot, self._asked.retraining.start)
         self.record = SlotRecord.of(self.store, self.name, run.identity_config(), what)
-        self.plan = self.record.plan or self._planned(run.table.fingerprint, slot)
+        run.read_data()
+        self.plan = self.record.plan or self._planned(run, slot)
         run.start_from = self.plan.started_from
         run.check()
         self.run, self.plan = run, replace(self.plan, run_id=run.run_id)
@@ -174,13 +176,11 @@ class Retraining:
     def compare(self) -> Contest:
         """Challenger and champion on the same held-out newest rows."""
         version, champion = self._version(), self._champion()
-        trusted = self._trusted or self.run.config.custom_modules()
-        load = [str(version)] + ([f"{self.name}:{champion}"] if champion else [])
-        models = [load_model(self.registry, reference, trusted) for reference in load]
-        old = models[1] if len(models) > 1 else None
+        new = self._model(str(version))
+        old = self._model(f"{self.name}:{champion}") if champion else None
         table = self.run.table
         assert table is not None  # noqa: S101 - `validate` has read it
-        return contest(models[0], old, self.run.data, table, self.run.config)
+        return contest(new, old, self.run.data, table, self.run.config)
 
     def finish(self, decision: Decision) -> dict[str, Any]:
         """Write the report and the outcome; the retraining is finished.
@@ -205,6 +205,9 @@ class Retraining:
             "metrics": decision.metrics,
             "baselines": decision.baselines,
             "held_out": decision.about,
+            "curves": decision.curves,
+            "start": self.plan.start,
+            "signs": self.plan.signs,
             "data": dict(self.run.data.description),
         }
         champion = None
@@ -213,7 +216,8 @@ class Retraining:
                 champion = self.registry.get(ModelReference(self.name, decision.champion))
             except NotFoundError:
                 logger.warning("the champion that was compared with is deleted")
-        report = retraining_report(outcome, version, champion, result.rows)
+        before = () if champion is None else history_of(self.store, champion.run_id)
+        report = retraining_report(outcome, version, champion, (result.rows, before))
         self.result = self.record.finish(outcome, report)
         return self.result
 
@@ -251,21 +255,44 @@ class Retraining:
                 "newer rows, or raise the limit"
             )
 
-    def _planned(self, fingerprint: str, slot: str | None) -> Plan:
-        champion = self._champion()
-        warm = self._asked.retraining.start == "champion" and champion is not None
+    def _planned(self, run: TrainingRun, slot: str | None) -> Plan:
+        number = self._champion()
+        champion = None if number is None else self._model(f"{self.name}:{number}")
+        self._signs = look_for_signs(run, champion, self.registry)
+        warm, why = self._start(number, slot)
         return Plan(
             name=self.name,
             slot=slot,
             as_of=self._moment,
-            fingerprint=fingerprint,
-            champion=champion,
-            started_from=f"{self.name}:{champion}" if warm else None,
+            fingerprint=run.data.fingerprint,
+            champion=number,
+            started_from=f"{self.name}:{number}" if warm else None,
+            start=why,
+            signs=self._signs.to_json(),
         )
+
+    def _start(self, champion: int | None, slot: str | None) -> tuple[bool, str]:
+        """Whether from the champion's weights, and why."""
+        config = self._asked.retraining
+        if config.start == "fresh":
+            return False, "from new weights (retraining.start: fresh)"
+        if champion is None:
+            return False, "from new weights: there is no champion yet"
+        day = weekday(self.as_of, slot)
+        if day in config.fresh_on:
+            return False, f"from new weights: it is {day.capitalize()}"
+        signs = self._signs.of(config.fresh_after)
+        if signs:
+            return False, f"from new weights: {' and '.join(signs)} since v{champion}"
+        return True, f"from the weights of v{champion}"
+
+    def _model(self, reference: str) -> RegisteredModel:
+        trusted = self._trusted or self._asked.custom_modules()
+        return load_model(self.registry, reference, trusted)
 
     def _unchanged(self) -> dict[str, Any] | None:
         """The outcome when a version of this configuration on these data is there already."""
-        if not self._asked.retraining.skip_unchanged or self._resume == "never":
+        if self._resume == "never":
             return None
         before = self.record.outcome
         if before is not None:
@@ -278,10 +305,21 @@ class Retraining:
         version = self.registry.get(ModelReference(self.name, newest))
         same = (version.card.get("identity") or {}).get("config"), version.card.get("fingerprint")
         ours = self.run.identity.config, self.run.identity.fingerprint
-        return self._skipping(version.to_json()) if same == ours else None
+        if same == ours and self._asked.retraining.skip_unchanged:
+            return self._skipping(version.to_json())
+        return self._unneeded(version)
 
-    def _skipping(self, model: dict[str, Any]) -> dict[str, Any]:
-        reason = f"skipped: data unchanged since v{model['version']}"
+    def _unneeded(self, newest: ModelVersion) -> dict[str, Any] | None:
+        """The outcome when the policy is to wait for a sign, and there is none."""
+        wanted = self._asked.retraining.only_after
+        champion = self._champion()
+        if not wanted or champion is None or set(self.plan.signs["seen"]) & set(wanted):
+            return None
+        since = f"v{champion}"
+        return self._skipping(newest.to_json(), f"no {' or '.join(wanted)} since {since}")
+
+    def _skipping(self, model: dict[str, Any], why: str = "") -> dict[str, Any]:
+        reason = f"skipped: {why or 'data unchanged since v' + str(model['version'])}"
         logger.info("%s", reason)
         return {
             **self._heading(),

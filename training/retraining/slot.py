@@ -11,7 +11,7 @@ Under `retrainings/NAME/KEY`, where KEY is made of configuration, data and the l
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -38,6 +38,8 @@ class Plan:
         champion: the version that had the alias when it began.
         started_from: the version whose weights it begins with; None: new weights.
         run_id: of the training.
+        start: why it begins with which weights.
+        signs: of drift and decay, in plain values.
     """
 
     name: str
@@ -47,6 +49,8 @@ class Plan:
     champion: int | None
     started_from: str | None
     run_id: str = ""
+    start: str = ""
+    signs: dict[str, Any] = field(default_factory=dict)
 
 
 class SlotRecord:

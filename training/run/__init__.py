@@ -1,6 +1,7 @@
 """One run: its identity, its records in the storage, and the session that works on it."""
 
 from training.run.continuity import (
+    history_of,
     refuse_changed_retry,
     refuse_endless_attempts,
     stored_history,
@@ -20,6 +21,7 @@ __all__ = [
     "TrainingResult",
     "TrainingRun",
     "history_frame",
+    "history_of",
     "is_at_work",
     "refuse_changed_retry",
     "refuse_endless_attempts",

@@ -12,6 +12,7 @@ from training.run.record import RunRecord, run_ids
 from training.run.start import differences_of
 
 if TYPE_CHECKING:
+    from training.artifacts import ArtifactStore
     from training.checkpoints import Row
     from training.run.run import TrainingRun
     from training.state import CheckpointRef
@@ -140,3 +141,13 @@ def stored_history(checkpoints: CheckpointManager, record: RunRecord) -> tuple[R
     history = History(record.store, f"{record.folder}/history")
     history.load_state_dict(found[1]["history"])
     return tuple(history)
+
+
+def history_of(store: ArtifactStore, run_id: str) -> tuple[Row, ...]:
+    """The rows of an earlier run, as far as they are still there; damaged ones are none."""
+    record = RunRecord(store, run_id)
+    try:
+        return stored_history(CheckpointManager(store, f"{record.folder}/checkpoints"), record)
+    except StorageError as error:
+        logger.warning("the history of run %s is damaged: %s", run_id, error)
+        return ()

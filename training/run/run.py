@@ -115,12 +115,9 @@ class TrainingRun:
             DataError: the data are wrong, with all findings.
             ConfigError: this is not the run that was named.
         """
-        if hasattr(self, "data"):
+        if hasattr(self, "identity"):
             return dict(self.data.description)
-        manager = self.manager
-        if self.table is None:
-            self.table = table_of(self, manager)
-        self.data = manager.get_data(self.table)
+        self.read_data()
         fingerprint = self.data.fingerprint
         parent = self.parent if self.start_from is None else origin_of(self, self.start_from)
         self.identity = Identity(self.identity_config(), fingerprint, self.slot, parent)
@@ -134,6 +131,18 @@ class TrainingRun:
     def identity_config(self) -> dict[str, Any]:
         """What of the configuration and the callbacks decides which run this is."""
         return self.config.identity() | {"callbacks": self._callbacks.identity()}
+
+    def read_data(self) -> None:
+        """Read and check the data; which run this is may still be decided by what they show.
+
+        Raises:
+            DataError: the data are wrong, with all findings.
+        """
+        if not hasattr(self, "data"):
+            manager = self.manager
+            if self.table is None:
+                self.table = table_of(self, manager)
+            self.data = manager.get_data(self.table)
 
     @property
     def manager(self) -> DataManager:

@@ -68,7 +68,8 @@ def parquet_batches(source: ParquetSource, rows: int) -> Iterator[pd.DataFrame]:
     before = 0
     for file, where in _opened(source):
         with _told_plainly(where), file:
-            found = pq.ParquetFile(file)
+            # With buffers filled ahead, all of the file would be kept until its last batch.
+            found = pq.ParquetFile(file, pre_buffer=False)
             columns = _chosen(found.schema_arrow, source, where)
             for batch in found.iter_batches(rows, columns=list(columns)):
                 frame = batch.to_pandas(ignore_metadata=True, date_as_object=False)

@@ -1,7 +1,7 @@
 """May a new version take the champion's place? Rules, the decision, and carrying it out."""
 
 from training.registry.promotion.carry_out import approve, carry_out
-from training.registry.promotion.contest import Candidate, Contest, contest
+from training.registry.promotion.contest import Candidate, Contest, contest, inputs_of, measure
 from training.registry.promotion.decision import Decision, DecisionLog
 from training.registry.promotion.gate import Gate, decide
 from training.registry.promotion.rules import Judgement, Rule
@@ -18,4 +18,6 @@ __all__ = [
     "carry_out",
     "contest",
     "decide",
+    "inputs_of",
+    "measure",
 ]

@@ -11,6 +11,7 @@ from training.data.targets import horizon
 from training.errors import ConfigError, DataError
 from training.evaluation import evaluate, positions_of
 from training.market import backtest
+from training.market.measures import equity
 from training.registry.load import predict_in_blocks
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from training.registry.load import RegisteredModel
     from training.types import Array, TaskKind
 
+CURVE_POINTS = 60
 _LEAST_PROBABILITY = 1e-15
 
 
@@ -48,6 +50,8 @@ class Contest:
         champion: the one that it may replace; None: there is none.
         baselines: `majority_accuracy`, `last_value_loss`, `buy_and_hold_sharpe`, …: of what learns
             nothing, on the same rows.
+        curves: what 1 has become at some of the bars, after costs, of `challenger`, `champion` and
+            `buy_and_hold`; empty: no backtest.
         about: how many rows, the first and the last of them, in plain values.
         notes: what a person should know of the comparison.
     """
@@ -55,6 +59,7 @@ class Contest:
     challenger: Candidate
     champion: Candidate | None
     baselines: dict[str, float] = field(default_factory=dict)
+    curves: dict[str, list[float]] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -92,7 +97,14 @@ def contest(
         x = inputs_of(champion, table, part, ahead)
         other = measure(champion, replace(part, x=x), dataset, config.evaluation)
         notes = _seen_before(champion, part)
-    return Contest(own, other, _baselines(dataset, own, ahead), _about(part), tuple(notes))
+    return Contest(
+        own,
+        other,
+        baselines=_baselines(dataset, own, ahead),
+        curves=_curves(own, other, part),
+        about=_about(part),
+        notes=tuple(notes),
+    )
 
 
 def measure(
@@ -203,6 +215,17 @@ def _baselines(dataset: Dataset, own: Candidate, ahead: int) -> dict[str, float]
     values, counts = np.unique(dataset.train.y, return_counts=True)
     most = values[int(np.argmax(counts))]
     return found | {"majority_accuracy": float((part.y == most).mean())}
+
+
+def _curves(own: Candidate, other: Candidate | None, part: Part) -> dict[str, list[float]]:
+    """Few enough points to be stored with the decision."""
+    returns = {"challenger": own.returns, "champion": other.returns if other else None}
+    known = {name: values for name, values in returns.items() if values is not None}
+    if not known or part.forward_returns is None:
+        return {}
+    bars = np.unique(np.linspace(0, len(part.x) - 1, CURVE_POINTS).astype(int))
+    known["buy_and_hold"] = part.forward_returns
+    return {name: equity(values)[bars].tolist() for name, values in known.items()}
 
 
 def _about(part: Part) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class Decision:
         judgements: of each rule, in plain values.
         metrics: of the challenger, and of the champion where there is one, on the same rows.
         baselines: of what learns nothing, on the same rows.
+        curves: what 1 has become at some of the held-out bars, by name.
         about: how many rows, the first and the last of them.
         who: decided it: a run, or a person.
         at: when, in UTC.
@@ -45,6 +46,7 @@ class Decision:
     judgements: tuple[dict[str, Any], ...] = ()
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     baselines: dict[str, float] = field(default_factory=dict)
+    curves: dict[str, list[float]] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
     who: str = ""
     at: str = ""

@@ -74,6 +74,7 @@ def decide(gate: Gate, contest: Contest, champion: int | None, who: str) -> Deci
         judgements=tuple(one.to_json() for one in judgements),
         metrics=metrics,
         baselines=contest.baselines,
+        curves=contest.curves,
         about=contest.about,
         who=who,
     )
