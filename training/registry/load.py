@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from training.registry.version import ModelVersion
     from training.types import Array
 
-PREDICTED_AT_ONCE = 1024
+PREDICTED_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,22 +24,22 @@ from training.scoring import predictions, refuse_expired, score
 if TYPE_CHECKING:
     from pathlib import Path
 
-ROWS = 5000
+ROWS = 15000
 
 
 @pytest.fixture(scope="module")
 def bars() -> pd.DataFrame:
-    """Prices of 5000 days, the columns in another order than they are used."""
+    """Prices of 15000 hours, the columns in another order than they are used."""
     random = np.random.default_rng(3)
     close = 100 * np.exp(np.cumsum(random.normal(0, 0.01, ROWS)))
     volume = random.uniform(1, 2, ROWS)
-    date = pd.bdate_range("2000-01-03", periods=ROWS)
+    date = pd.date_range("2018-01-01", periods=ROWS, freq="h")
     return pd.DataFrame({"volume": volume, "date": date, "other": "x", "close": close})
 
 
 @pytest.fixture(scope="module")
 def registry(bars: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> ModelRegistry:
-    """`m:1`, trained on returns, RSI, EMA and the flow of volume; its newest row is of 2019."""
+    """`m:1`, trained on returns, RSI, EMA and the flow of volume; one row an hour."""
     store = ArtifactStore(tmp_path_factory.mktemp("storage"))
     features = [{"type": kind, "column": "close"} for kind in ("returns", "rsi", "ema", "obv")]
     config = parse_config(
@@ -65,7 +65,7 @@ def _scored(registry: ModelRegistry, source: Any, chunk_rows: int) -> pd.DataFra
     return pd.concat(predictions(model, source, chunk_rows), ignore_index=True)
 
 
-@pytest.mark.parametrize("chunk_rows", [1, 1024, 3000, 0])
+@pytest.mark.parametrize("chunk_rows", [1, 4096, 7000, 0])
 @pytest.mark.parametrize("kind", ["frame", "csv", "parquet"])
 def test_chunked_equals_unchunked(
     registry: ModelRegistry, bars: pd.DataFrame, tmp_path: Path, kind: str, chunk_rows: int
@@ -131,9 +131,9 @@ def test_a_value_that_is_no_number_is_an_error(
 ) -> None:
     """However far down it stands, and nothing is left of the output."""
     lines = bars.to_csv(index=False).splitlines()
-    lines[4500] = ",".join([*lines[4500].split(",")[:-1], value])
+    lines[14500] = ",".join([*lines[14500].split(",")[:-1], value])
     (tmp_path / "bars.csv").write_text("\n".join(lines))
-    with pytest.raises(DataError, match=r"abc|row 4500"):
+    with pytest.raises(DataError, match=r"abc|row 14500"):
         score(registry, "m", str(tmp_path / "bars.csv"), tmp_path / "out.csv", allow_expired=True)
     assert [file.name for file in tmp_path.iterdir()] == ["bars.csv"]
 
