@@ -18,7 +18,7 @@ from prefect.events import emit_event
 from prefect.exceptions import PrefectException
 
 from training.errors import StorageError
-from training.retraining import SlotRecord, slots
+from training.retraining import SlotRecord, slots, standing
 from training.run import RunRecord, runs_of
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _waiting(store: ArtifactStore, name: str) -> Iterator[Announcement]:
         yield from _of_run(RunRecord(store, about["run_id"]))
     for record in slots(store, name):
         try:
-            outcome = record.outcome
+            outcome = record.outcome and standing(store, record.outcome)
         except StorageError as error:  # the ledger shows it as damaged
             logger.warning("no event for %s: %s", record.folder, error)
             continue

@@ -14,11 +14,12 @@ from training.artifacts import ArtifactStore
 from training.callbacks.logging import format_metrics
 from training.errors import InputError
 from training.registry import ModelReference, ModelRegistry
+from training.registry.promotion import DecisionLog, approve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from training.registry import ModelSummary
+    from training.registry import ModelSummary, ModelVersion
 
 NO_ALIAS = "-"
 
@@ -124,7 +125,7 @@ def print_history(name: str, storage: str, *, as_json: bool) -> None:
 def promote(
     reference: str, alias: str, storage: str, *, expect: int | None, why: str, as_json: bool
 ) -> None:
-    """Point an alias to a version.
+    """Point an alias to a version; one that awaits approval is approved by that.
 
     Raises:
         NotFoundError: there is no such version.
@@ -134,9 +135,16 @@ def promote(
     version = registry.get(reference)
     now = registry.alias(version.name, alias)
     expected = now if expect is None else expect or None
-    if now != version.version or expected != now:
+    if _awaits(registry, version, alias) and expected == now:
+        approve(registry, version, why=why)
+    elif now != version.version or expected != now:
         registry.set_alias(version.name, alias, version.version, expect=expected, why=why)
     _print_move(version.name, alias, version.version, now, as_json=as_json)
+
+
+def _awaits(registry: ModelRegistry, version: ModelVersion, alias: str) -> bool:
+    last = DecisionLog(registry, version).last()
+    return last is not None and (last.verdict, last.alias) == ("await-approval", alias)
 
 
 def rollback(name: str, storage: str, *, why: str, as_json: bool) -> None:

@@ -16,7 +16,9 @@ import pytest
 from flows.cli.app import main
 from training.config import DataConfig, RunConfig
 from training.config.load import load_config
+from training.config.sources import SampleSource
 from training.data import DataManager
+from training.data.sources.sample import read_sample
 from training.engine import TrainingEngine
 
 if TYPE_CHECKING:
@@ -47,7 +49,9 @@ def _each_block(language: str) -> Iterator[Any]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory with the repository's configurations and examples."""
+    """A working directory with the repository's configurations and examples, and prices."""
+    prices = read_sample(SampleSource(name="sp500")).frame.tail(400)
+    prices.to_csv(tmp_path / "prices.csv", index=False)
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     shutil.copytree(ROOT / "docs/examples", tmp_path / "docs/examples")
     monkeypatch.chdir(tmp_path)
@@ -125,6 +129,7 @@ def test_configurations_are_valid(path: Path) -> None:
         ("mlp", "numpy"),
         ("custom", "numpy"),
         ("market", "numpy"),
+        ("retrain", "numpy"),
         ("sklearn", "sklearn"),
         ("forest", "sklearn"),
         ("torch", "torch"),

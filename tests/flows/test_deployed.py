@@ -21,6 +21,7 @@ from training.artifacts import ArtifactStore
 from training.config.load import parse_config
 from training.engine import TrainingEngine
 from training.registry import ModelRegistry
+from training.retraining import Retraining, ledger, retrain
 from training.run import RunRecord, TrainingRun, run_ids
 
 if TYPE_CHECKING:
@@ -276,3 +277,35 @@ def test_the_automation_goes_on_with_a_crashed_run_until_it_is_enough(place: Pla
     assert len(RunRecord(store, run_ids(store)[0]).attempts()) == 2
     time.sleep(max(0.0, failed + 18 - time.monotonic()))  # longer than the automation waits
     assert place.state(runs["ever"]) == "FAILED"
+
+
+def test_a_person_approves_in_the_ui_and_nothing_waited(place: Place) -> None:
+    """The retraining ends at once; the flow that asks is suspended until the form is filled in."""
+    storage = place.folder / "approved"
+    config = parse_config(
+        {
+            "name": "approved",
+            "data": {"source": {"type": "sample", "end": "2003-01-01"}},
+            "model": {"type": "mlp", "hidden": [8]},
+            "training": {"epochs": 1},
+            "promotion": {"rules": [{"type": "approval"}]},
+        }
+    )
+    assert retrain(Retraining(config, storage))["status"] == "awaiting-approval"
+    registry = ModelRegistry(ArtifactStore(storage))
+    assert registry.alias("approved", "champion") is None
+    deployment = place.api("deployments/name/approve/approve")["id"]
+    body = {
+        "parameters": {"model": "approved:1", "storage": str(storage)},
+        "state": {"type": "SCHEDULED"},
+    }
+    asking = UUID(place.api(f"deployments/{deployment}/create_flow_run", body)["id"])
+    place.until(asking, "PAUSED")
+    form = {"run_input": {"promote": True, "who": "ann", "why": "looks good"}}
+    place.api(f"flow_runs/{asking}/resume", form)
+    place.until(asking, "COMPLETED", "FAILED", "CRASHED")
+    assert registry.alias("approved", "champion") == 1
+    (move,) = registry.alias_history("approved", "champion")
+    assert (move.who, move.why.split(";")[0]) == ("ann", "approved by ann: looks good")
+    (line,) = ledger(registry.store, "approved")
+    assert line["status"] == "promoted"

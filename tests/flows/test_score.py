@@ -12,6 +12,7 @@ import pytest
 from flows.cli.app import main
 from training.artifacts import ArtifactStore
 from training.registry import ModelRegistry, load_model
+from training.retraining import ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,3 +98,19 @@ def test_the_report_and_the_ledger_are_in_the_ui(retrain: Retrain) -> None:
         ("2020-11-30", "promoted", 1),
         ("2020-12-31", "promoted", 2),
     ]
+
+
+def test_a_version_that_awaits_approval_is_approved_from_the_shell(
+    retrain: Retrain, tmp_path: Path
+) -> None:
+    """The retraining has ended long before; its line in the ledger says what became of it."""
+    rules = "promotion.rules=[{type: approval}]"
+    outcome = json.loads(retrain("update", "m.yaml", "--set", rules, "--json"))
+    assert outcome["status"] == "awaiting-approval"
+    store = ArtifactStore(tmp_path / "storage")
+    assert ModelRegistry(store).alias("m", "champion") is None
+    retrain("models", "promote", "m:1", "--why", "looks good")
+    assert ModelRegistry(store).alias("m", "champion") == 1
+    (line,) = ledger(store, "m")
+    assert line["status"] == "promoted"
+    assert "looks good" in line["reason"]

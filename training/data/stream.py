@@ -56,7 +56,7 @@ class FeatureStream:
             new = {name: np.concatenate((self._source[name], new[name])) for name in new}
         made = [self._made(at, one, new, len(frame)) for at, one in enumerate(self._recipes)]
         values = np.column_stack(made)
-        self._source = {name: column[-self._before :] for name, column in new.items()}
+        self._source = {name: column[-self._before :].copy() for name, column in new.items()}
         first = max(0, self._recipe_warm_up - self.seen)
         self.seen += len(frame)
         return self._inputs(self._pipeline.scale(values[first:]))

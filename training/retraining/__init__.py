@@ -1,6 +1,6 @@
 """Training again on newer data: what is due, and what becomes of it."""
 
-from training.retraining.ledger import ledger
+from training.retraining.ledger import ledger, standing
 from training.retraining.moment import Moment, asked_moments, moments, parse_moment
 from training.retraining.report import retraining_report
 from training.retraining.retrain import retrain
@@ -19,4 +19,5 @@ __all__ = [
     "retrain",
     "retraining_report",
     "slots",
+    "standing",
 ]

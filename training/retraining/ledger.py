@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from training.errors import StorageError
+from training.errors import NotFoundError, StorageError
+from training.registry import ModelReference, ModelRegistry
+from training.registry.promotion import DecisionLog
 from training.retraining.slot import slots
 from training.run import RunRecord
 
@@ -25,6 +27,23 @@ def ledger(store: ArtifactStore, name: str) -> list[dict[str, Any]]:
     return sorted(found, key=lambda entry: (str(entry["slot"]), str(entry["as_of"])))
 
 
+def standing(store: ArtifactStore, outcome: dict[str, Any]) -> dict[str, Any]:
+    """An outcome as it stands by now: a person may have approved it, or turned it down."""
+    if outcome["status"] != "awaiting-approval":
+        return outcome
+    registry = ModelRegistry(store)
+    model = outcome["model"]
+    try:
+        version = registry.get(ModelReference(model["name"], model["version"]))
+        last = DecisionLog(registry, version).last()
+    except (NotFoundError, StorageError):  # deleted, or damaged: what was known then stays
+        return outcome
+    if last is None or last.verdict == "await-approval":
+        return outcome
+    status = "promoted" if last.verdict == "promote" else "rejected"
+    return outcome | {"status": status, "reason": last.reason, "champion": last.champion}
+
+
 def _entries(record: SlotRecord) -> list[dict[str, Any]]:
     try:
         plan, outcome = record.plan, record.outcome
@@ -32,7 +51,7 @@ def _entries(record: SlotRecord) -> list[dict[str, Any]]:
     except StorageError as error:
         return [_EMPTY | {"status": "damaged", "reason": str(error)}]
     if outcome is not None:
-        return [outcome, *skips]
+        return [standing(record.store, outcome), *skips]
     return [_unfinished(record.store, plan), *skips] if plan is not None else skips
 
 

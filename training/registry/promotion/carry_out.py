@@ -10,6 +10,7 @@ from training.registry.registry import this_user
 
 if TYPE_CHECKING:
     from training.artifacts import Move
+    from training.registry.promotion.decision import Verdict
     from training.registry.registry import ModelRegistry
     from training.registry.version import ModelVersion
 
@@ -54,22 +55,44 @@ def move_of(registry: ModelRegistry, version: ModelVersion, decision: Decision) 
 def approve(
     registry: ModelRegistry, version: ModelVersion, *, why: str = "", who: str | None = None
 ) -> Decision:
-    """A person approves a version that awaits it: from here on its decision is to promote it.
+    """A person approves a version that awaits it, and it gets the alias; again: nothing more.
 
     Raises:
         ConflictError: it does not await approval.
     """
+    decision = _answer(registry, version, "promote", why, who)
+    carry_out(registry, version, decision)
+    return decision
+
+
+def turn_down(
+    registry: ModelRegistry, version: ModelVersion, *, why: str = "", who: str | None = None
+) -> Decision:
+    """A person turns down a version that awaits approval.
+
+    Raises:
+        ConflictError: it does not await approval.
+    """
+    return _answer(registry, version, "reject", why, who)
+
+
+def _answer(
+    registry: ModelRegistry, version: ModelVersion, verdict: Verdict, why: str, who: str | None
+) -> Decision:
+    """What a person decided, written down; an attempt before that died is completed."""
     log = DecisionLog(registry, version)
-    count, last = len(log), log.last()
+    count, last, me = len(log), log.last(), who or this_user()
+    if last is not None and (last.verdict, last.who) == (verdict, me):
+        return last
     if last is None or last.verdict != "await-approval":
         raise ConflictError(
             f"{version} does not await approval: "
             f"{'nothing was decided about it' if last is None else last.verdict}"
         )
-    me = who or this_user()
+    said = "approved" if verdict == "promote" else "turned down"
     known = last.to_json() | {
-        "verdict": "promote",
-        "reason": why or f"approved by {me}; {last.reason}",
+        "verdict": verdict,
+        "reason": f"{said} by {me}{f': {why}' if why else ''}; {last.reason}",
         "champion": registry.alias(version.name, last.alias),
         "judgements": last.judgements,
         "who": me,
