@@ -8,18 +8,39 @@ other is told. Going back is a move like any other, so nothing of the history is
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from training.artifacts import Pointer
 from training.errors import IntegrityError, NotFoundError
 from training.registry.paths import alias_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from training.artifacts import ArtifactStore, Move
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,7}")
+
+
+class AliasPointer(Protocol):
+    """What an alias points to, and its history; a `Pointer` is one."""
+
+    @property
+    def value(self) -> str | None:
+        """The version; None: none."""
+        ...
+
+    def history(self) -> Iterator[Move]:
+        """All moves, the newest first."""
+        ...
+
+    def move(self, to: str | None, *, expect: str | None, why: str = "", who: str = "") -> Move:
+        """Point elsewhere, if it points to what is expected.
+
+        Raises:
+            ConflictError: it points elsewhere.
+        """
+        ...
 
 
 class Aliases:
@@ -36,7 +57,7 @@ class Aliases:
         Raises:
             IntegrityError: one is damaged.
         """
-        names = self._store.children(alias_path(self._name))
+        names = self._names()
         found = {alias: self.value(alias) for alias in names}
         return {alias: version for alias, version in found.items() if version is not None}
 
@@ -92,7 +113,10 @@ class Aliases:
             )
         return now, earlier[-1]
 
-    def _pointer(self, alias: str) -> Pointer:
+    def _names(self) -> Iterable[str]:
+        return self._store.children(alias_path(self._name))
+
+    def _pointer(self, alias: str) -> AliasPointer:
         return Pointer(self._store, alias_path(self._name, alias))
 
     def _number(self, alias: str, value: str | None) -> int | None:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from training.artifacts import ArtifactStore, Move
+    from training.registry.documents import Documents
     from training.types import StateTree
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -57,6 +58,16 @@ class ModelRegistry:
         """Keep versions in this store."""
         self.store = store
         self._claims = Claims(store)
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return self.store.url
+
+    @property
+    def documents(self) -> Documents:
+        """Where decisions about versions are kept."""
+        return self.store
 
     def save_model(
         self,
@@ -105,13 +116,10 @@ class ModelRegistry:
             reference = ModelReference.parse(reference)
         name = reference.name
         version = self._version(reference) or max(self.numbers(name), default=0)
-        path = version_path(name, version)
         try:
-            commit = self.store.open(path)
+            return self._read(name, version)
         except NotFoundError:
             raise self._absent(name, version) from None
-        card = card_of(commit)
-        return ModelVersion(name, version, commit.metadata["digest"], card, path)
 
     def names(self) -> builtins.list[str]:
         """Models that have a version."""
@@ -161,7 +169,7 @@ class ModelRegistry:
         Raises:
             IntegrityError: one is damaged.
         """
-        return Aliases(self.store, name).all()
+        return self._aliases_of(name).all()
 
     def alias(self, name: str, alias: str) -> int | None:
         """The version that an alias points to; None: it points to none.
@@ -169,11 +177,11 @@ class ModelRegistry:
         Raises:
             IntegrityError: its newest entry is damaged; an older one is never taken for it.
         """
-        return Aliases(self.store, name).value(alias)
+        return self._aliases_of(name).value(alias)
 
     def alias_history(self, name: str, alias: str) -> builtins.list[Move]:
         """What an alias was moved to, by whom, when and why; the newest first."""
-        return Aliases(self.store, name).history(alias)
+        return self._aliases_of(name).history(alias)
 
     def set_alias(
         self,
@@ -201,9 +209,9 @@ class ModelRegistry:
         """
         if version is not None:
             self.get(ModelReference(name, version))
-        aliases, me = Aliases(self.store, name), who or this_user()
+        aliases, me = self._aliases_of(name), who or this_user()
         move = aliases.move(alias, version, expect, why, me)
-        if version is not None and self.store.exists(deleted_path(name, version)):
+        if version is not None and self._is_deleted(name, version):
             aliases.move(alias, expect, version, f"version {version} was deleted meanwhile", me)
             raise self._absent(name, version)
         return move
@@ -217,7 +225,7 @@ class ModelRegistry:
             ConflictError: somebody moved it at the same time.
             NotFoundError: there is nothing to go back to.
         """
-        now, earlier = Aliases(self.store, name).previous(alias, self.numbers(name))
+        now, earlier = self._aliases_of(name).previous(alias, self.numbers(name))
         reason = why or f"rollback from {now}"
         self.set_alias(name, alias, earlier, expect=now, why=reason, who=who)
         return self.get(ModelReference(name, earlier))
@@ -262,11 +270,8 @@ class ModelRegistry:
         name, reference = version.name, version.card.get("started_from")
         run = version.card.get("parent")
         if reference is None and run is not None:
-            notes = self.store.children(runs_path(name))
-            found = [note for note in notes if note.startswith(f"{run}.final.")]
-            if found:
-                number = self.store.document(f"{runs_path(name)}/{found[0]}")["version"]
-                reference = f"{name}:{number}"
+            number = self._version_of_run(name, run)
+            reference = None if number is None else f"{name}:{number}"
         with suppress(NotFoundError):
             return self.get(str(reference)) if reference is not None else None
         return None
@@ -311,11 +316,30 @@ class ModelRegistry:
         needed = set(pointing.values())
         for alias in pointing:
             with suppress(NotFoundError):
-                needed |= {*Aliases(self.store, name).previous(alias, numbers)}
+                needed |= {*self._aliases_of(name).previous(alias, numbers)}
         old = [number for number in numbers[: max(0, len(numbers) - count)] if number not in needed]
         for number in old:
             self.delete(name, number, why=f"not among the last {count}", who=who)
         return old
+
+    def _read(self, name: str, version: int) -> ModelVersion:
+        path = version_path(name, version)
+        commit = self.store.open(path)
+        return ModelVersion(name, version, commit.metadata["digest"], card_of(commit), path)
+
+    def _aliases_of(self, name: str) -> Aliases:
+        return Aliases(self.store, name)
+
+    def _is_deleted(self, name: str, version: int) -> bool:
+        return self.store.exists(deleted_path(name, version))
+
+    def _version_of_run(self, name: str, run: str) -> int | None:
+        """The version that a run's final weights got."""
+        notes = self.store.children(runs_path(name))
+        found = [note for note in notes if note.startswith(f"{run}.final.")]
+        if not found:
+            return None
+        return int(self.store.document(f"{runs_path(name)}/{found[0]}")["version"])
 
     def _has(self, one: ModelSummary, tags: Mapping[str, str]) -> bool:
         return tags.items() <= self.labels(one.name, one.version).tags.items()
@@ -332,8 +356,8 @@ class ModelRegistry:
         numbers = self.numbers(name)
         if not numbers:
             known = did_you_mean(name, self.names())
-            return NotFoundError(f"there is no model {name!r} in {self.store.url}; {known}")
-        gone = self.store.exists(deleted_path(name, version))
+            return NotFoundError(f"there is no model {name!r} in {self.url}; {known}")
+        gone = self._is_deleted(name, version)
         what = f"version {version} was deleted" if gone else f"has no version {version}"
         return NotFoundError(f"model {name!r} {what}; it has {numbers[0]} to {numbers[-1]}")
 

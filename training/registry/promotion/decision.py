@@ -11,7 +11,7 @@ from training.errors import ExistsError, IntegrityError
 from training.registry.paths import decisions_path
 
 if TYPE_CHECKING:
-    from training.artifacts import ArtifactStore
+    from training.registry.documents import Documents
     from training.registry.registry import ModelRegistry
     from training.registry.version import ModelVersion
 
@@ -61,7 +61,7 @@ class DecisionLog:
 
     def __init__(self, registry: ModelRegistry, version: ModelVersion) -> None:
         """Read and write beside this version."""
-        self._store: ArtifactStore = registry.store
+        self._store: Documents = registry.documents
         self._folder = decisions_path(version.name, version.version)
 
     def all(self) -> list[Decision]:
