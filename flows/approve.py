@@ -15,7 +15,7 @@ from prefect.runtime import flow_run
 
 from flows.events import announce
 from training.artifacts import ArtifactStore
-from training.registry import ModelRegistry
+from training.registry import open_registry
 from training.registry.promotion import DecisionLog, approve, turn_down
 
 WEEK = 7 * 24 * 3600
@@ -51,7 +51,7 @@ def approve_model(
         `model`, `verdict`, `reason`, `who`.
     """
     store = ArtifactStore(storage)
-    registry = ModelRegistry(store)
+    registry = open_registry(store)
     version = registry.get(model)
     decision = DecisionLog(registry, version).last()
     if decision is not None and decision.verdict == "await-approval":

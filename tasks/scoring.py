@@ -9,7 +9,7 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.policies import may_retry
 from training.artifacts import ArtifactStore
-from training.registry import ModelRegistry
+from training.registry import open_registry
 from training.scoring import score
 
 
@@ -26,5 +26,5 @@ def score_table(
     reference: str, source: str, output: str, storage: str, options: dict[str, Any]
 ) -> dict[str, Any]:
     """Score a table, piece by piece; a retry writes the output anew."""
-    registry = ModelRegistry(ArtifactStore(storage))
+    registry = open_registry(ArtifactStore(storage))
     return score(registry, reference, source, output, **options).to_json()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -41,7 +42,7 @@ def _own_environment(
 ) -> None:
     """A developer's settings change no test, and no test fills a developer's cache."""
     monkeypatch.setenv("RETRAIN_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-    for name in ("RETRAIN_STORAGE", "RETRAIN_TRUSTED_MODULES"):
+    for name in ("RETRAIN_STORAGE", "RETRAIN_REGISTRY", "RETRAIN_TRUSTED_MODULES"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -124,6 +125,27 @@ def postgres() -> Iterator[str]:
             server.cleanup()
 
 
+@pytest.fixture(scope="session")
+def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real MLflow server with its own database and artifacts, started once."""
+    pytest.importorskip("mlflow", reason="mlflow is an extra")
+    folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
+    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
+    command += ["--artifacts-destination", str(folder / "artifacts"), "--workers", "1"]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, cwd=folder, start_new_session=True
+        )
+    try:
+        wait_for(f"{address}/health", seconds=90)
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 def free_port() -> int:
     """A port that nobody listens on."""
     with socket.socket() as taken:
@@ -131,9 +153,9 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def wait_for(address: str) -> None:
+def wait_for(address: str, seconds: float = 30) -> None:
     """Return when a server answers."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + seconds
     while True:
         try:
             with urlopen(address, timeout=5):

@@ -13,7 +13,7 @@ from flows.cli.table import print_table
 from training.artifacts import ArtifactStore
 from training.callbacks.logging import format_metrics
 from training.errors import InputError
-from training.registry import ModelReference, ModelRegistry
+from training.registry import ModelReference, ModelRegistry, open_registry
 from training.registry.promotion import DecisionLog, approve
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def _print_move(name: str, alias: str, version: int, before: int | None, *, as_j
 
 
 def _registry(storage: str) -> ModelRegistry:
-    return ModelRegistry(ArtifactStore(storage))
+    return open_registry(ArtifactStore(storage))
 
 
 def _alias(text: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from rich.console import Console
 from flows.cli.server import server
 from flows.settings import prepare
 from training.artifacts import ArtifactStore
-from training.registry import ModelRegistry
+from training.registry import open_registry
 from training.scoring import refuse_expired
 
 
@@ -23,7 +23,7 @@ def score_file(job: dict[str, Any], *, as_json: bool) -> None:
         job: the parameters of the flow.
         as_json: print one JSON object.
     """
-    version = ModelRegistry(ArtifactStore(job["storage"])).get(job["model"])
+    version = open_registry(ArtifactStore(job["storage"])).get(job["model"])
     if not job["allow_expired"]:
         refuse_expired(version)
     console = Console(stderr=True, highlight=False)

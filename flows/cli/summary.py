@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from training.artifacts.names import is_name
 from training.checkpoints import CheckpointManager
 from training.errors import StorageError
-from training.registry import ModelReference, ModelRegistry
+from training.registry import ModelReference, open_registry
 from training.run import RunRecord, is_at_work, run_ids, stored_history
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def prefix_of(store: ArtifactStore, what: str | None) -> str:
         return ""
     if is_name(what) and (record := RunRecord(store, what)).is_known:
         return record.folder
-    registry = ModelRegistry(store)
+    registry = open_registry(store)
     reference = ModelReference.parse(what)
     version = registry.get(reference)
     return version.uri if reference.version or reference.alias else f"models/{version.name}"

@@ -1,5 +1,6 @@
 """The registry of trained models."""
 
+from training.registry.choose import open_registry
 from training.registry.compare import Differences
 from training.registry.labels import Labels
 from training.registry.load import RegisteredModel, load_model
@@ -16,4 +17,5 @@ __all__ = [
     "ModelVersion",
     "RegisteredModel",
     "load_model",
+    "open_registry",
 ]

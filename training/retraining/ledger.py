@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from training.errors import NotFoundError, StorageError
-from training.registry import ModelReference, ModelRegistry
+from training.registry import ModelReference, open_registry
 from training.registry.promotion import DecisionLog
 from training.retraining.slot import slots
 from training.run import RunRecord
@@ -31,7 +31,7 @@ def standing(store: ArtifactStore, outcome: dict[str, Any]) -> dict[str, Any]:
     """An outcome as it stands by now: a person may have approved it, or turned it down."""
     if outcome["status"] != "awaiting-approval":
         return outcome
-    registry = ModelRegistry(store)
+    registry = open_registry(store)
     model = outcome["model"]
     try:
         version = registry.get(ModelReference(model["name"], model["version"]))

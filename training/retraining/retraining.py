@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from training.artifacts import ArtifactStore
 from training.data import DataManager
 from training.errors import ConflictError, DataError, NotFoundError
-from training.registry import ModelReference, ModelRegistry, load_model
+from training.registry import ModelReference, ModelRegistry, load_model, open_registry
 from training.registry.promotion import DecisionLog, Gate, carry_out, contest, decide
 from training.retraining.moment import day_before, has_time, up_to, weekday
 from training.retraining.report import retraining_report
@@ -84,7 +84,7 @@ class Retraining:
         """
         self.gate = Gate.of(config.promotion)
         self.store = storage if isinstance(storage, ArtifactStore) else ArtifactStore(storage)
-        self.registry = registry or ModelRegistry(self.store)
+        self.registry = registry or open_registry(self.store)
         self.as_of = as_of
         self._asked = config
         self._frame = frame

@@ -14,7 +14,7 @@ from training.data import DataManager, count_batches
 from training.errors import InterruptedRunError
 from training.evaluation import check_evaluation
 from training.models import ModelFactory
-from training.registry import ModelRegistry
+from training.registry import ModelRegistry, open_registry
 from training.run.continuity import refuse_another_run, say_what_changed, stored_history, take_over
 from training.run.deadline import EpochDeadline
 from training.run.finish import card, final_metrics, require_finite, write_report
@@ -91,7 +91,7 @@ class TrainingRun:
         """
         self.config = config
         self.store = storage if isinstance(storage, ArtifactStore) else ArtifactStore(storage)
-        self.registry = registry or ModelRegistry(self.store)
+        self.registry = registry or open_registry(self.store)
         self.start = Start("")
         self.labels: dict[str, Any] = {}
         self._manager = manager or DataManager(config.data, trusted=trusted)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from training.checkpoints import CheckpointManager
 from training.errors import NotFoundError
-from training.registry import ModelReference, ModelRegistry
+from training.registry import ModelReference, open_registry
 from training.run import RunRecord, run_ids
 from training.upkeep.finding import Finding, followed
 
@@ -61,7 +61,7 @@ def _outcome(record: RunRecord) -> Iterator[Finding]:
     model = ModelReference(result["model"]["name"], result["model"]["version"])
     again = "start the run again: it registers it from its last checkpoint"
     try:
-        version = ModelRegistry(record.store).get(model)
+        version = open_registry(record.store).get(model)
     except NotFoundError:
         path = f"models/{model.name}/versions/{model.version:08d}"
         yield Finding(path, f"missing: run {record.run_id} registered it; {again}")

@@ -11,6 +11,7 @@ import pytest
 from training.artifacts import ArtifactStore
 from training.errors import DataError
 from training.registry import ModelRegistry
+from training.registry.mlflow import MlflowRegistry
 from training.registry.promotion import DecisionLog
 from training.retraining import ledger
 
@@ -155,3 +156,17 @@ def test_the_ledger_has_a_line_for_each_slot(update: Update, registry: ModelRegi
         ("2021-01-29", "failed"),
     ]
     assert lines[1]["reason"]
+
+
+def test_with_an_mlflow_server_versions_and_champion_are_there(
+    update: Update, mlflow_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Runs and checkpoints stay in the storage; nothing of the registry is in it."""
+    monkeypatch.setenv("RETRAIN_REGISTRY", mlflow_url)
+    name = tmp_path.name.replace("_", "-")
+    for month, status in (("2020-12", "promoted"), ("2021-01", "promoted"), ("2021-01", "skipped")):
+        assert update(month, name=name)["status"] == status
+    registry = MlflowRegistry(mlflow_url)
+    assert registry.numbers(name) == [1, 2]
+    assert [move.to for move in registry.alias_history(name, "champion")] == ["2", "1"]
+    assert not (tmp_path / "storage" / "models").exists()
