@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from training.errors import ExistsError, InputError, NotFoundError, StorageError, did_you_mean
+from training.secrets import without_secrets
 
 if TYPE_CHECKING:
     from training.artifacts import ArtifactStore
@@ -135,7 +136,7 @@ class RunRecord:
     def end(self, status: str, reason: str) -> None:
         """Write down how this attempt ended, if it began; the first ending stands."""
         if self.attempt:
-            note = {"status": status, "reason": reason, "at": _now()}
+            note = {"status": status, "reason": without_secrets(reason), "at": _now()}
             self._create_once(f"endings/{self.attempt:08d}.json", note)
 
     def ending(self) -> dict[str, Any] | None:
