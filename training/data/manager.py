@@ -18,6 +18,7 @@ from training.data.table import Table, fingerprint
 from training.data.targets import forward_returns, horizon, labels, task_of
 from training.data.timeline import Timeline, in_time
 from training.data.windows import as_windows
+from training.secrets import hidden, revealed, unspoken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,18 +44,19 @@ class DataManager:
         self.config = config
         self._frame = frame
 
+    @unspoken()
     def load(self) -> Table:
         """Read the source, check it, take its fingerprint.
 
         Raises:
             DataError: with all that was found wrong, a line each.
         """
-        rows = read_rows(self.config.source, self._frame)
+        rows = read_rows(revealed(self.config.source), self._frame)
         findings = Findings(rows, self.config.check_rows)
         timeline = in_time(rows.frame, self.config, findings)
         frame = self._checked(timeline.frame, timeline.time, findings).reset_index(drop=True)
         frame = _time_first(frame, timeline.time)
-        description = _describe(frame, rows, timeline)
+        description = hidden(_describe(frame, rows, timeline))
         return Table(frame, timeline.time, fingerprint(frame), description)
 
     def get_data(self, table: Table | None = None, *, window: int | None = None) -> Dataset:

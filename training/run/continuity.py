@@ -138,5 +138,5 @@ def stored_history(checkpoints: CheckpointManager, record: RunRecord) -> tuple[R
     if found is None:
         return ()
     history = History(record.store, f"{record.folder}/history")
-    history.load_state_dict(found[1]["history"])
+    history.load_state_dict(found[1].get("history", {}))
     return tuple(history)
