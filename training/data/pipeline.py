@@ -12,7 +12,7 @@ from training.data.lookback import LookBack
 from training.data.numbers import as_numbers, check_missing
 from training.data.scaling import Scaler
 from training.data.sources import Rows
-from training.data.sources.columns import time_name
+from training.data.sources.columns import missing_column, time_name
 from training.data.sources.handed_over import index_as_column
 from training.data.state import PipelineState
 from training.data.times import plain_times, read_times
@@ -49,6 +49,7 @@ class FeaturePipeline:
         dtype: Precision,
         *,
         look_back: LookBack | None = None,
+        symbol: str | None = None,
         trusted: Collection[str] | None = None,
     ) -> None:
         """Say which features; `fit` finds out how to scale them.
@@ -58,6 +59,7 @@ class FeaturePipeline:
             scaler: how they are scaled.
             dtype: of the inputs.
             look_back: how many rows the model sees at once; default: one.
+            symbol: column that says which symbol a row is of; None: all rows are one series.
             trusted: modules that a feature `module:function` may name; None: all.
 
         Raises:
@@ -67,6 +69,7 @@ class FeaturePipeline:
         self.features = tuple(features)
         self.dtype = dtype
         self.look_back = look_back or LookBack()
+        self.symbol = symbol
         self.recipes = [recipe(feature, trusted) for feature in self.features]
         self.names = tuple(name for one in self.recipes for name in one.names)
         self.input_names = self.look_back.names(self.names)
@@ -143,7 +146,8 @@ class FeaturePipeline:
     def transform(self, frame: pd.DataFrame) -> Array:
         """Inputs for the rows after the warm-up, shape (rows - warm_up, inputs).
 
-        C-contiguous, but for windows on an axis of their own: those are views.
+        C-contiguous, but for windows on an axis of their own: those are views. Of several symbols
+        each has its own warm-up: the rows of `scored_rows`, in their order.
 
         Args:
             frame: the source's columns, oldest row first.
@@ -155,16 +159,47 @@ class FeaturePipeline:
         findings = Findings(rows, SHOWN_ROWS)
         numbers = as_numbers(rows.frame, self.columns, self.prices, findings)
         check_missing(numbers, self.columns, findings, "the model needs a number there")
-        if len(frame) <= self.warm_up:
+        if not len(self.scored_rows(rows.frame)):
             findings.add(
                 f"{len(frame)} rows; the first prediction is for row {self.warm_up + 1}, since "
                 "features look back: give earlier rows too"
             )
         numbers_frame, time = self._with_times(numbers.frame, findings)
         findings.raise_any()
-        known = self.compute(numbers_frame, time)[self.warm_up - self.look_back.rows + 1 :]
+        made = [
+            self._inputs_of(numbers_frame.iloc[rows_of], time)
+            for rows_of in self._series(rows.frame)
+            if len(rows_of) > self.warm_up
+        ]
+        if self.symbol is None:
+            return made[0]
+        return np.concatenate(made)[np.argsort(self._scored(rows.frame))]
+
+    def scored_rows(self, frame: pd.DataFrame) -> Array:
+        """Numbers of the rows that `transform` gives inputs for.
+
+        Raises:
+            DataError: the column of symbols is not there.
+        """
+        return np.sort(self._scored(frame))
+
+    def _inputs_of(self, frame: pd.DataFrame, time: str | None) -> Array:
+        known = self.compute(frame, time)[self.warm_up - self.look_back.rows + 1 :]
         inputs = self.inputs(self.scale(known))
         return np.ascontiguousarray(inputs) if self.look_back.flat else inputs
+
+    def _scored(self, frame: pd.DataFrame) -> Array:
+        return np.concatenate([rows[self.warm_up :] for rows in self._series(frame)])
+
+    def _series(self, frame: pd.DataFrame) -> list[Array]:
+        """Numbers of the rows of each symbol; of all rows, where there is one series."""
+        numbers = np.arange(len(frame))
+        if self.symbol is None or not len(frame):
+            return [numbers]
+        if self.symbol not in frame.columns:
+            raise DataError(missing_column(self.symbol, [str(name) for name in frame.columns]))
+        names = frame[self.symbol].astype(str).to_numpy()
+        return [numbers[names == name] for name in np.unique(names)]
 
     def state_dict(self) -> dict[str, Any]:
         """All that scoring needs, in plain values and arrays."""
@@ -177,6 +212,7 @@ class FeaturePipeline:
             "scale": self.scaler.scale.copy(),
             "look_back": self.look_back.rows,
             "flat": self.look_back.flat,
+            "symbol": self.symbol,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -209,7 +245,12 @@ class FeaturePipeline:
         stored = PipelineState.read(state)
         look_back = LookBack(stored.look_back, flat=stored.flat)
         pipeline = cls(
-            stored.features, stored.scaler, stored.dtype, look_back=look_back, trusted=trusted
+            stored.features,
+            stored.scaler,
+            stored.dtype,
+            look_back=look_back,
+            symbol=stored.symbol,
+            trusted=trusted,
         )
         pipeline.load_state_dict(state)
         return pipeline
