@@ -42,7 +42,9 @@ def in_time(frame: pd.DataFrame, config: DataConfig, findings: Findings) -> Time
         _check_symbols(frame, time, config.symbol_column, findings)
     if time is None:
         if not window.is_open:
-            findings.add("data.source.start and end need times; name data.source.time_column")
+            findings.add(
+                "data.source.start, end and as_of need times; name data.source.time_column"
+            )
         return Timeline(frame, None)
     if time not in names:
         findings.add(missing_column(time, names))

@@ -105,12 +105,15 @@ def test_window_and_parameters_are_sent(
         "end": "2024-02-10",
         "start_parameter": "from",
         "end_parameter": "to",
+        "as_of": "2024-02-20",
+        "as_of_parameter": "known",
         "parameters": {"symbol": "AAA", "limit": 100},
     }
     table = manage(source=source(service, **keys)).load()
     ((_, asked, _),) = service.asked
     assert asked == {
-        "from": ["2024-01-10"], "to": ["2024-02-10"], "symbol": ["AAA"], "limit": ["100"],
+        "from": ["2024-01-10"], "to": ["2024-02-10"], "known": ["2024-02-20"],
+        "symbol": ["AAA"], "limit": ["100"],
     }  # fmt: skip
     assert len(table.frame) == 32
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from training.data.window import last_of
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -66,7 +68,7 @@ def check_stale(check: StaleCheck, view: View, report: Report) -> None:
 def _expected_end(view: View, times: pd.Series[Any]) -> pd.Timestamp:
     import pandas as pd
 
-    end = view.source.end
+    end = last_of(view.source)
     at = pd.Timestamp(end) if end is not None else pd.Timestamp.now("UTC")
     at = at.tz_localize("UTC") if at.tzinfo is None else at.tz_convert("UTC")
     return at if times.dt.tz is not None else at.tz_localize(None)

@@ -12,7 +12,7 @@ from training.data.sources.csv_files import parsed_csv
 from training.data.sources.paths import without_secrets
 from training.data.sources.rows import Rows
 from training.data.sources.secrets import hide, secret
-from training.data.window import written
+from training.data.window import last_of, written
 from training.errors import DataError
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ def _answer(source: HttpSource, secrets: dict[str, str], where: str) -> httpx.Re
 def _parameters(source: HttpSource, secrets: dict[str, str]) -> dict[str, str | int | float]:
     window = {
         source.start_parameter: written(source.start),
-        source.end_parameter: written(source.end),
+        source.end_parameter: written(last_of(source)),
+        source.as_of_parameter: written(source.as_of),
     }
     return (
         source.parameters

@@ -93,7 +93,8 @@ def _bound(source: SqlSource) -> dict[str, Any]:
     """
     import sqlalchemy as sa
 
-    given = {"start": written(source.start), "end": written(source.end)} | source.parameters
+    window = {"start": source.start, "end": source.end, "as_of": source.as_of}
+    given = {name: written(at) for name, at in window.items()} | source.parameters
     names = sa.text(source.query).compile().params
     missing = [name for name in names if name not in given]
     if missing:
