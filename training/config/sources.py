@@ -112,12 +112,26 @@ class HttpSource(_Rows):
     """Name of the parameter that `end` is sent as, or `as_of`, where that is earlier."""
     as_of_parameter: str | None = None
     """Name of the parameter that `as_of` is sent as."""
+    page_parameter: str | None = None
+    """Name of the parameter with the number of the page: 1, 2, 3, … until one has no rows."""
+    next_page: str | None = None
+    """Where in the JSON the URL of the next page is, as `path.to.next`; none there: it was the
+    last."""
     bearer_variable: str | None = None
     """Name of the environment variable with a token for `Authorization: Bearer`."""
     secret_headers: dict[str, str] = Field(default_factory=dict)
     """Names of headers, each with the environment variable that has its value."""
     secret_parameters: dict[str, str] = Field(default_factory=dict)
     """Names of parameters, each with the environment variable that has its value."""
+
+    @model_validator(mode="after")
+    def _one_way_to_page(self) -> Self:
+        if self.page_parameter and self.next_page:
+            raise ValueError("give one of page_parameter and next_page")
+        if self.next_page and self.format != "json":
+            raise ValueError("next_page is looked for in JSON; set format: json")
+        return self
+
     retries: Count = 4
     """How often a request is sent again that got no answer, 429, or a server's error."""
     timeout_seconds: PositiveFloat = 30.0

@@ -304,6 +304,7 @@ class DataManager:
                 tuple(prices),
                 self.config.source,
                 self._earlier.of(name),
+                self._trusted,
             )
             check_table(self._checks, view, findings)
 

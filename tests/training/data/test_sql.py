@@ -117,7 +117,10 @@ def test_a_table_with_versions_of_its_rows_is_read_as_it_was_known_then(
     later = first[20:30].assign(close=7.0, known=pd.Timestamp("2024-02-15"))
     with closing(sqlite3.connect(tmp_path / "versions.db")) as connection:
         pd.concat([first, later]).to_sql("bars", connection, index=False)
-    text = "SELECT date, close, MAX(known) AS known FROM bars WHERE DATE(known) <= :as_of GROUP BY date"
+    text = (
+        "SELECT date, close, MAX(known) AS known FROM bars "
+        "WHERE DATE(known) <= :as_of GROUP BY date"
+    )
     at = f"sqlite:///{tmp_path}/versions.db"
     close = {}
     for day in ("2024-02-10", "2024-02-20"):
