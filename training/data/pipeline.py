@@ -279,6 +279,8 @@ def _check_known(one: Recipe, columns: Sequence[Array]) -> None:
 def _side_by_side(columns: Sequence[Array]) -> Array:
     """Columns as rows in memory, in blocks that stay in cache: thrice as fast as all at once."""
     rows = len(columns[0])
+    if len(columns) == 1:
+        return np.ascontiguousarray(columns[0])[:, np.newaxis]
     found = np.empty((rows, len(columns)))
     for at in range(0, rows, BLOCK):
         for number, column in enumerate(columns):
