@@ -292,7 +292,7 @@ class DataManager:
         for name, rows in stretches(frame, symbol).items():
             one = frame[rows]
             numbers = {
-                column: values.where(np.isfinite(values))
+                column: _finite(values)
                 for column in numeric_columns(one, (time, symbol))
                 if (values := to_numbers(one[column])).notna().any()
             }
@@ -332,6 +332,12 @@ class DataManager:
             elif isinstance(check, DriftCheck):
                 new_rows = self._earlier.new_rows(sample.times)
                 check_drift(check, values, pipeline.names, new_rows, report)
+
+
+def _finite(values: pd.Series[float]) -> pd.Series[float]:
+    """NaN in the place of what is infinite; the column itself where nothing is."""
+    finite = np.isfinite(values)
+    return values if finite.all() else values.where(finite)
 
 
 def _time_first(frame: pd.DataFrame, time: str | None) -> pd.DataFrame:
