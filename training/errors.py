@@ -26,7 +26,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 class RetrainError(Exception):
@@ -42,7 +42,16 @@ class ConfigError(InputError):
 
 
 class DataError(InputError):
-    """The data are wrong."""
+    """The data are wrong.
+
+    Attributes:
+        findings: rows of a table for a person, in plain values; none where there is but a message.
+    """
+
+    def __init__(self, message: str, findings: Iterable[Mapping[str, str | None]] = ()) -> None:
+        """Keep the table beside the message."""
+        super().__init__(message)
+        self.findings = [dict(finding) for finding in findings]
 
 
 class NotFoundError(InputError):

@@ -1,14 +1,16 @@
-"""Importing a class that a configuration names, and nothing that a stored file names."""
+"""Importing what a configuration names, and nothing that a stored file names."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from inspect import isfunction
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
 
 from training.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
 
 def import_class(reference: str, trusted: Collection[str] | None = None) -> type[Any]:
@@ -22,27 +24,71 @@ def import_class(reference: str, trusted: Collection[str] | None = None) -> type
     Raises:
         ConfigError: the module is not trusted, cannot be imported, or has no such class.
     """
-    module_name, _, class_name = reference.partition(":")
+    module, name = _named(reference, trusted, "module:Class")
+    found = getattr(module, name, None)
+    if not isinstance(found, type):
+        raise _not_there(module, name, "class", lambda item: isinstance(item, type))
+    return found
+
+
+def import_function(reference: str, trusted: Collection[str] | None = None) -> Callable[..., Any]:
+    """The function that `module:function` names.
+
+    Args:
+        reference: for example `"my_features:trend"`.
+        trusted: as in `import_class`.
+
+    Raises:
+        ConfigError: the module is not trusted, cannot be imported, or has no such function.
+    """
+    module, name = _named(reference, trusted, "module:function")
+    found = getattr(module, name, None)
+    if not callable(found):
+        raise _not_there(module, name, "function", isfunction)
+    return cast("Callable[..., Any]", found)
+
+
+def import_object(reference: str, trusted: Collection[str] | None = None) -> Any:  # noqa: ANN401 - whatever it is
+    """What `module:name` names, of whatever type.
+
+    Args:
+        reference: for example `"my_schemas:BARS"`.
+        trusted: as in `import_class`.
+
+    Raises:
+        ConfigError: the module is not trusted, cannot be imported, or has no such name.
+    """
+    module, name = _named(reference, trusted, "module:name")
+    if not hasattr(module, name):
+        raise _not_there(module, name, "object", lambda item: not isinstance(item, ModuleType))
+    return getattr(module, name)
+
+
+def _named(
+    reference: str, trusted: Collection[str] | None, expected: str
+) -> tuple[ModuleType, str]:
+    module_name, _, name = reference.partition(":")
     if trusted is not None and not _is_trusted(module_name, trusted):
         raise ConfigError(
             f"{reference!r} comes from a stored file and its module is not trusted; if you know "
             f"it, allow it with --trust {module_name} or RETRAIN_TRUSTED_MODULES={module_name}"
         )
     try:
-        module = import_module(module_name)
+        return import_module(module_name), name
     except ImportError as error:
         raise ConfigError(
-            f"{reference!r} cannot be imported: {error}; expected module:Class, with the module "
+            f"{reference!r} cannot be imported: {error}; expected {expected}, with the module "
             "installed, in the working directory or on PYTHONPATH"
         ) from error
-    found = getattr(module, class_name, None)
-    if not isinstance(found, type):
-        classes = [name for name, item in vars(module).items() if isinstance(item, type)]
-        raise ConfigError(
-            f"module {module_name!r} has no class {class_name!r}; "
-            f"{did_you_mean(class_name, classes)}"
-        )
-    return found
+
+
+def _not_there(
+    module: ModuleType, name: str, kind: str, is_one: Callable[[Any], bool]
+) -> ConfigError:
+    there = [known for known, item in vars(module).items() if is_one(item)]
+    return ConfigError(
+        f"module {module.__name__!r} has no {kind} {name!r}; {did_you_mean(name, there)}"
+    )
 
 
 def _is_trusted(module_name: str, trusted: Collection[str]) -> bool:

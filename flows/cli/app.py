@@ -34,6 +34,8 @@ app = typer.Typer(
 )
 models = typer.Typer(name="models", help="The registry.", no_args_is_help=True)
 app.add_typer(models)
+data = typer.Typer(name="data", help="Tables that runs kept.", no_args_is_help=True)
+app.add_typer(data)
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.")]
 Part = Annotated[
@@ -199,6 +201,26 @@ def show_model(
     from flows.cli.look import print_model
 
     print_model(reference, storage, as_json=as_json)
+
+
+@data.command("list")
+def list_tables(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None:  # noqa: FBT002 - a command-line flag
+    """Tables that runs kept in the storage, each version of the data one line."""
+    from flows.cli.tables import print_kept
+
+    print_kept(storage, as_json=as_json)
+
+
+@data.command("show")
+def show_table(
+    table: Annotated[str, typer.Argument(metavar="TABLE")],
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: AsJson = False,  # noqa: FBT002 - a command-line flag
+) -> None:
+    """One table: columns, findings, and what made it (source, window, code, run)."""
+    from flows.cli.tables import print_one
+
+    print_one(table, storage, as_json=as_json)
 
 
 def main() -> None:

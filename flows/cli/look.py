@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def print_validated(config: RunConfig, storage: str) -> None:
     """Check the whole and print what it came to."""
+    from training.data.findings import in_words
     from training.run import TrainingRun
     from training.run.start import decide
 
@@ -27,8 +28,12 @@ def print_validated(config: RunConfig, storage: str) -> None:
     run.check()
     resolved = config.model_dump(mode="json", by_alias=True)
     typer.echo(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True).rstrip())
-    for name, value in run.data.description.items():
-        typer.echo(f"# data {name}: {value}")
+    known = run.data.description
+    for name, value in known.items():
+        if name not in {"findings", "seen"}:
+            typer.echo(f"# data {name}: {value}")
+    for row in known.get("findings", []):
+        typer.echo(f"# {row['level']} {in_words(row)}")
     typer.echo(f"# {run.run_id}: {decide(run, 'auto').reason}")
 
 
@@ -53,7 +58,7 @@ def print_runs(storage: str, *, as_json: bool) -> None:
         )
         for item in found
     ]
-    _print_table(("RUN", "STATUS", "EPOCHS", "STARTED", "MODEL"), rows)
+    print_table(("RUN", "STATUS", "EPOCHS", "STARTED", "MODEL"), rows)
 
 
 def print_run(run_id: str, storage: str, *, as_json: bool) -> None:
@@ -97,7 +102,7 @@ def print_models(storage: str, *, as_json: bool) -> None:
         )
         for version in newest
     ]
-    _print_table(("MODEL", "VERSION", "RUN", "METRICS"), rows)
+    print_table(("MODEL", "VERSION", "RUN", "METRICS"), rows)
 
 
 def print_model(reference: str, storage: str, *, as_json: bool) -> None:
@@ -115,7 +120,8 @@ def _held_out(metrics: dict[str, float]) -> dict[str, float]:
     return dict(list((kept or metrics).items())[:4])
 
 
-def _print_table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def print_table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Columns as wide as their widest cell."""
     widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
     for row in [head, *rows]:
         cells = (f"{cell!s:<{width}}" for cell, width in zip(row, widths, strict=True))

@@ -124,6 +124,7 @@ def test_configurations_are_valid(path: Path) -> None:
         ("logistic", "numpy"),
         ("mlp", "numpy"),
         ("custom", "numpy"),
+        ("market", "numpy"),
         ("sklearn", "sklearn"),
         ("forest", "sklearn"),
         ("torch", "torch"),

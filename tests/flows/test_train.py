@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,6 +51,32 @@ def flow(server: str, tmp_path: Path) -> Flow:
         return result
 
     return run
+
+
+def test_findings_in_the_data_are_a_table_in_the_ui(flow: Flow, tmp_path: Path) -> None:
+    """Rows of a warning, and those of an error that ends the run before anything is written."""
+    dates = [f"2024-{1 + at // 28:02d}-{1 + at % 28:02d}" for at in range(140)]
+    rows = [f"{day},{100 + at % 7}" for at, day in enumerate(dates)]
+    (tmp_path / "gap.csv").write_text("\n".join(["date,close", *rows[:50], *rows[60:]]))
+    (tmp_path / "bad.csv").write_text("\n".join(["date,close", *rows[:50], "2024-06-30,-1"]))
+    for name, check in (("gap", "gaps"), ("bad", "read")):
+        data = {
+            "source": {"type": "csv", "path": str(tmp_path / f"{name}.csv")},
+            "features": [{"type": "returns"}],
+        }
+        config = parse_config({"name": f"found.{name}", "data": data, "training": {"epochs": 1}})
+        with pytest.raises(DataError) if name == "bad" else nullcontext():
+            flow(config, storage=str(tmp_path / name))
+        (found,) = [one for one in _artifacts() if one.key == f"found-{name}-findings"]
+        assert check in {row["check"] for row in json.loads(found.data)}
+    assert not (tmp_path / "bad").exists()
+
+
+def _artifacts() -> list[Any]:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        return list(client.read_artifacts())
 
 
 @pytest.fixture

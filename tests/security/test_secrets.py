@@ -12,6 +12,7 @@ import yaml
 
 from flows.cli.app import main
 from training.config.load import load_config, parse_config
+from training.config.sources import CsvSource
 from training.engine import TrainingEngine
 from training.errors import ConfigError, RetrainError
 from training.run import TrainingRun
@@ -221,7 +222,7 @@ def test_what_is_no_secret_is_filled_in(
     path = "${FOLDER}/${DATA_PASSWORD}/${KIND:daily}.csv"
     config = parse_config({"data": {"source": {"type": "csv", "path": path}}})
     source = config.data.source
-    assert source.type == "csv"
+    assert isinstance(source, CsvSource)
     assert source.path == "prices/${DATA_PASSWORD}/daily.csv"
     assert revealed(source).model_dump()["path"] == "prices/planted-data-password/daily.csv"
     monkeypatch.delenv("DATA_PASSWORD")

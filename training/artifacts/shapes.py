@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from training.errors import IntegrityError
 
 Shape: TypeAlias = "type | tuple[type, ...] | dict[str, Shape]"
-"""A kind of value, several, or the keys that must be there, each with its shape; `*` is each key."""
+"""A kind of value, several, or the keys that must be there, each with its shape; `*`: each key."""
 
 NUMBER = (int, float)
 METRICS: Shape = {"*": NUMBER}

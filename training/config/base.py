@@ -20,6 +20,9 @@ UNKNOWN_KEY = "unknown_key"
 NOT_IDENTITY: dict[str, Any] = {"identity": False}
 """`json_schema_extra` of a field that cannot change the result of a training."""
 
+IF_SET: dict[str, Any] = {"identity": "if set"}
+"""`json_schema_extra` of a field that is new: its default is what was done before there was it."""
+
 
 class Section(BaseModel):
     """A part of a configuration: frozen, and an unknown key is an error with a suggestion."""
@@ -54,6 +57,7 @@ def _identity(value: Any) -> Any:  # noqa: ANN401 - walks any value of a configu
             name: _identity(getattr(value, name))
             for name, field in fields.items()
             if field.json_schema_extra != NOT_IDENTITY
+            and not (field.json_schema_extra == IF_SET and getattr(value, name) == field.default)
         }
         extra = value.model_extra or {}
         return kept | {name: _identity(item) for name, item in extra.items()}

@@ -37,7 +37,8 @@ def epoch_batches(
         batch_size: rows a batch; the last one may have fewer.
         seed: with `epoch`, decides the order: nothing of it is ever saved.
         epoch: epochs done before this one.
-        shuffle: a new order each epoch; else the rows' own, in views.
+        shuffle: a new order each epoch; else the rows' own, in views (windows are copied, a batch
+            at a time).
         drop_last: leave a last batch out that is not full.
         start: batches to leave out at the front: their indices are skipped, not their rows loaded.
     """
@@ -60,9 +61,9 @@ def _picker(part: Part) -> Pick:
 
     def pick(chosen: slice | Array) -> Batch:
         if isinstance(chosen, slice):
-            return Batch(x[chosen], y[chosen])
+            return Batch(np.ascontiguousarray(x[chosen]), y[chosen])
         if contiguous:
             return Batch(x.take(chosen, axis=0), y.take(chosen, axis=0))
-        return Batch(x[chosen], y.take(chosen, axis=0))
+        return Batch(np.ascontiguousarray(x[chosen]), y.take(chosen, axis=0))
 
     return pick

@@ -19,9 +19,10 @@ class Part:
     """Rows that belong together.
 
     Attributes:
-        x: inputs, shape (rows, features), C-contiguous; for a model that sees several rows at
-            once (rows, window, features), a view in which neighbours share their rows.
-        y: targets, shape (rows,); whole numbers for `multiclass`.
+        x: inputs, shape (rows, inputs), C-contiguous; windows of several rows are a view in which
+            neighbours share their rows, flat or with an axis of their own, shape
+            (rows, window, features).
+        y: targets, shape (rows,) or (rows, outputs); whole numbers for `multiclass`.
         times: datetime64[ns], in UTC where a zone is known, shape (rows,); None where rows have
             no time.
         forward_returns: simple return from each bar to the next, float64, shape (rows,); None where
@@ -53,7 +54,7 @@ class Dataset:
         train: what the model learns from, and the scaler.
         validation: measured after each epoch.
         test: measured once, at the end.
-        features: names of the columns of `x`.
+        features: names of the last axis of `x`.
         task: what the targets are.
         outputs: number of outputs.
         fingerprint: of the table that was loaded.

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from training.config.data import Feature
+from training.config.features import Feature
+from training.data.scaling import ScalerName
 from training.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from training.types import Array
 
-Scaler = Literal["standard", "minmax", "robust", "none"]
 Precision = Literal["float32", "float64"]
 
 
@@ -41,11 +41,14 @@ class PipelineState(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     features: tuple[Feature, ...] = Field(min_length=1)
-    scaler: Scaler
+    scaler: ScalerName
     dtype: Precision
     names: tuple[str, ...]
     center: Vector
     scale: Annotated[Vector, AfterValidator(_divisors)]
+    look_back: Annotated[int, Field(strict=True, ge=1)] = 1
+    flat: bool = True
+    symbol: str | None = None
 
     @classmethod
     def read(cls, state: Mapping[str, Any]) -> Self:

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from blake3 import blake3
 
+from training.data.times import plain_times
 from training.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
 
     from training.types import Array
@@ -26,12 +29,26 @@ class Table:
             no time.
         fingerprint: digest of the values, whatever they came from.
         description: plain values for a person: source, rows, first, last, columns, notes.
+        symbol: the name of the column with the symbol, by which rows are sorted first; None: the
+            table has one series.
     """
 
     frame: pd.DataFrame
     time: str | None
     fingerprint: str
     description: dict[str, Any] = field(default_factory=dict)
+    symbol: str | None = None
+
+    @property
+    def times(self) -> Array | None:
+        """Of the rows, datetime64[ns], in UTC where a zone is known; None: rows have no time."""
+        return None if self.time is None else plain_times(self.frame[self.time])
+
+    @property
+    def moments(self) -> Array | None:
+        """The times that there are, each once, in order; None: rows have no time."""
+        times = self.times
+        return times if times is None or self.symbol is None else np.unique(times)
 
 
 def fingerprint(frame: pd.DataFrame) -> str:
@@ -43,10 +60,20 @@ def fingerprint(frame: pd.DataFrame) -> str:
     Raises:
         DataError: a column holds lists or the like.
     """
-    digest = blake3(f"{len(frame)} rows".encode())
-    for name in frame.columns:
-        digest.update(_text(str(name)))
-        for piece in _canonical(frame[name]):
+    return digest_of(len(frame), ((str(name), _canonical(frame[name])) for name in frame.columns))
+
+
+def digest_of(rows: int, columns: Iterable[tuple[str, Iterable[bytes]]]) -> str:
+    """The fingerprint of columns that come in pieces.
+
+    Args:
+        rows: of the table.
+        columns: name of each, and its kind and values as bytes.
+    """
+    digest = blake3(f"{rows} rows".encode())
+    for name, pieces in columns:
+        digest.update(_text(name))
+        for piece in pieces:
             digest.update(piece)
     return f"blake3:{digest.hexdigest()}"
 
@@ -61,14 +88,14 @@ def _canonical(column: pd.Series[Any]) -> tuple[bytes, ...]:
     if pd.api.types.is_complex_dtype(column):
         raise _unknown_kind(column)
     if pd.api.types.is_numeric_dtype(column):
-        return b"number", _number_bytes(column.to_numpy(dtype="float64", na_value=np.nan))
+        return b"number", number_bytes(column.to_numpy(dtype="float64", na_value=np.nan))
     try:
         codes, values = pd.factorize(column)  # in order of appearance, -1 for what is missing
     except TypeError:
         raise _unknown_kind(column) from None
     numbers = pd.to_numeric(pd.Series(values, dtype="object"), errors="coerce").astype("float64")
     if not numbers.isna().any():
-        return b"number", _number_bytes(np.append(numbers.to_numpy(), np.nan)[codes])
+        return b"number", number_bytes(np.append(numbers.to_numpy(), np.nan)[codes])
     return b"text", codes.astype("<i8").tobytes(), *(_text(str(value)) for value in values)
 
 
@@ -79,7 +106,7 @@ def _unknown_kind(column: pd.Series[Any]) -> DataError:
     )
 
 
-def _number_bytes(numbers: Array) -> bytes:
+def number_bytes(numbers: Array) -> bytes:
     """Zero and what is missing each have one pattern of bits."""
     canonical = numbers.astype("<f8") + 0.0
     canonical[np.isnan(canonical)] = np.nan

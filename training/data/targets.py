@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.config.data import ColumnTarget, DirectionTarget, Target
+from training.config.targets import (
+    ColumnTarget,
+    DirectionTarget,
+    MultiStepTarget,
+    ReturnTarget,
+    Target,
+    TripleBarrierTarget,
+)
+from training.market.indicators import historical_volatility
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,19 +27,57 @@ SHOWN_CLASSES = 8
 
 def horizon(target: Target) -> int:
     """How many later rows a label looks at."""
-    return 0 if isinstance(target, ColumnTarget) else target.horizon
+    if isinstance(target, ColumnTarget):
+        return 0
+    return target.steps if isinstance(target, MultiStepTarget) else target.horizon
+
+
+def looks_back(target: Target) -> int:
+    """Rows at the front that have no label, since it needs rows before it."""
+    return target.window if isinstance(target, TripleBarrierTarget) else 0
 
 
 def labels(target: Target, frame: pd.DataFrame) -> Array:
-    """A label for each row, float64; NaN where the rows that it looks at are not there."""
+    """A label for each row, float64, shape (rows,) or (rows, steps); NaN where there is none."""
     column = frame[target.column].to_numpy(dtype="float64")
     if isinstance(target, ColumnTarget):
         return column
-    later, now = column[target.horizon :], column[: -target.horizon]
-    found = np.full(len(column), np.nan)
-    is_direction = isinstance(target, DirectionTarget)
-    found[: len(later)] = later > now if is_direction else np.log(later / now)
-    return found
+    if isinstance(target, DirectionTarget):
+        later = _later(column, target.horizon)
+        rises: Array = np.where(np.isnan(later), np.nan, later > column)
+        return rises
+    if isinstance(target, ReturnTarget):
+        returns: Array = np.log(_later(column, target.horizon) / column)
+        return returns
+    if isinstance(target, MultiStepTarget):
+        steps = range(1, target.steps + 1)
+        found: Array = np.column_stack([np.log(_later(column, step) / column) for step in steps])
+        found[-target.steps :] = np.nan
+        return found
+    return _first_barrier(target, column)
+
+
+def _first_barrier(target: TripleBarrierTarget, price: Array) -> Array:
+    volatility = historical_volatility(price, target.window)
+    met = np.where(np.isnan(volatility), np.nan, 1.0)
+    open_ = np.ones(len(price), dtype=bool)
+    for step in range(1, target.horizon + 1):
+        moved = np.log(_later(price, step) / price)
+        for hit, label in (
+            (moved >= target.upper * volatility, 2.0),
+            (moved <= -target.lower * volatility, 0.0),
+        ):
+            met[open_ & hit] = label
+            open_ &= ~hit
+    met[-target.horizon :] = np.nan
+    return met
+
+
+def _later(values: Array, rows: int) -> Array:
+    """The values of so many rows later, NaN where there are none."""
+    moved = np.full(len(values), np.nan)
+    moved[:-rows] = values[rows:]
+    return moved
 
 
 def forward_returns(target: Target, frame: pd.DataFrame) -> Array | None:
@@ -48,6 +94,10 @@ def task_of(target: Target, values: Array, findings: Findings) -> tuple[TaskKind
     """The kind of task, and how many outputs it has; labels that do not fit it are a finding."""
     if isinstance(target, DirectionTarget):
         return "binary", 1
+    if isinstance(target, TripleBarrierTarget):
+        return "multiclass", 3
+    if isinstance(target, MultiStepTarget):
+        return "regression", target.steps
     if not isinstance(target, ColumnTarget) or target.task == "regression":
         return "regression", 1
     classes = np.unique(values)

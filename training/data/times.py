@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from training.data.findings import Findings
+    from training.types import Array
 
 EXPECTED = "expected times such as 2024-12-31 or 2024-12-31T15:30:00"
 COMPACT_DATES = (18_000_101, 29_991_231)
@@ -59,6 +60,12 @@ def read_times(column: pd.Series[Any], findings: Findings) -> ReadTimes | None:
     if pd.api.types.is_numeric_dtype(column):
         return _from_numbers(column, findings)
     return _from_text(column.astype(str).str.strip(), findings)
+
+
+def plain_times(times: pd.Series[Any]) -> Array:
+    """Times that were read as datetime64[ns], in UTC where a zone is known."""
+    plain: Array = times.dt.tz_localize(None).to_numpy(dtype="datetime64[ns]")
+    return plain
 
 
 def _in_utc(column: pd.Series[Any], findings: Findings) -> ReadTimes | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.config.data import ColumnTarget
+from training.config.targets import DirectionTarget, ReturnTarget
 from training.data import epoch_batches
 from training.errors import ConfigError, TrainingError
 from training.market import backtest
@@ -28,12 +28,20 @@ def check_evaluation(data: DataConfig, evaluation: EvaluationConfig) -> None:
     """Refuse what cannot be measured, before anything is trained.
 
     Raises:
-        ConfigError: a backtest of a target that is not made of a price.
+        ConfigError: a backtest of a target that says no direction of a price, or of several
+            symbols.
     """
-    if evaluation.backtest is not None and isinstance(data.target, ColumnTarget):
+    if evaluation.backtest is not None and not isinstance(
+        data.target, DirectionTarget | ReturnTarget
+    ):
         raise ConfigError(
             "evaluation.backtest needs a target made of a price (direction or return), and "
-            "data.target.type = 'column'; leave the backtest out"
+            f"data.target.type = {data.target.type!r}; leave the backtest out"
+        )
+    if evaluation.backtest is not None and data.symbol_column is not None:
+        raise ConfigError(
+            "evaluation.backtest trades one symbol, and data.symbol_column = "
+            f"{data.symbol_column!r} says that there are several; leave the backtest out"
         )
 
 

@@ -1,34 +1,48 @@
-"""Indicators of technical analysis, causal: a value uses its own bar and those before it.
+"""Indicators of one series of prices, causal: a value uses its own bar and those before it.
 
 Each takes prices (float64, shape (bars,), oldest first) and returns as many values, NaN in the
 warm-up. Libraries disagree about how recursions begin, so each function says how its own does.
-A windowed value depends on its window alone, to the last bit, wherever the series begins; a
-recursive one goes on, to the last bit, from a value that was kept (`recursive_mean`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from training.market.windows import recursive_mean, rolling_deviation, rolling_mean, wilder_mean
 
 if TYPE_CHECKING:
     from training.types import Array
 
 
+class Macd(NamedTuple):
+    """Moving average convergence / divergence, each of shape (bars,)."""
+
+    line: Array
+    signal: Array
+    histogram: Array
+
+
+class Bands(NamedTuple):
+    """Bollinger bands, each of shape (bars,)."""
+
+    lower: Array
+    middle: Array
+    upper: Array
+
+
 def log_returns(price: Array) -> Array:
     """ln(p[t] / p[t-1]); the first is NaN."""
+    logs = np.log(price)
     returns = np.full(len(price), np.nan)
-    returns[1:] = np.diff(np.log(price))
+    np.subtract(logs[1:], logs[:-1], out=returns[1:])
     return returns
 
 
 def simple_moving_average(price: Array, window: int) -> Array:
     """Mean of the last `window` prices; the first `window - 1` are NaN."""
-    mean = np.full(len(price), np.nan)
-    if len(price) >= window:
-        mean[window - 1 :] = _window_sum(price, window) / window
-    return mean
+    return rolling_mean(price, window)
 
 
 def exponential_moving_average(price: Array, window: int) -> Array:
@@ -41,6 +55,20 @@ def exponential_moving_average(price: Array, window: int) -> Array:
     return mean
 
 
+def macd(price: Array, fast: int, slow: int, signal: int) -> Macd:
+    """The fast less the slow exponential average, its own average (the signal), and their distance.
+
+    All three averages are seeded with their first value. The first `slow + signal - 2` values are
+    NaN, as in TA-Lib.
+    """
+    line = recursive_mean(price, 2.0 / (fast + 1)) - recursive_mean(price, 2.0 / (slow + 1))
+    smooth = np.full(len(price), np.nan)
+    smooth[slow - 1 :] = recursive_mean(line[slow - 1 :], 2.0 / (signal + 1))
+    for values in (line, smooth):
+        values[: slow + signal - 2] = np.nan
+    return Macd(line, smooth, line - smooth)
+
+
 def relative_strength_index(price: Array, window: int) -> Array:
     """RSI by Wilder's smoothing (Wilder 1978), from 0 to 100.
 
@@ -51,11 +79,14 @@ def relative_strength_index(price: Array, window: int) -> Array:
     rsi = np.full(len(price), np.nan)
     change = np.diff(price)
     if len(change) >= window:
-        gain = _wilder_mean(np.maximum(change, 0.0), window)
-        loss = _wilder_mean(np.maximum(-change, 0.0), window)
-        moved = gain + loss
-        share = np.divide(gain, moved, out=np.full(len(moved), 0.5), where=moved > 0)
-        rsi[window:] = 100.0 * share
+        gain = wilder_mean(np.maximum(change, 0.0), window)
+        np.negative(change, out=change)
+        moved = wilder_mean(np.maximum(change, 0.0, out=change), window)
+        moved += gain
+        share = rsi[window:]
+        share[:] = 0.5
+        np.divide(gain, moved, out=share, where=moved > 0)
+        share *= 100.0
     return rsi
 
 
@@ -65,41 +96,15 @@ def historical_volatility(price: Array, window: int) -> Array:
     The first `window` values are NaN.
     """
     volatility = np.full(len(price), np.nan)
-    returns = np.diff(np.log(price))
-    if len(returns) >= window:
-        mean = _window_sum(returns, window) / window
-        squares = np.zeros_like(mean)
-        for offset in range(window):
-            squares += np.square(returns[offset : offset + len(mean)] - mean)
-        volatility[window:] = np.sqrt(squares / (window - 1))
+    volatility[1:] = rolling_deviation(log_returns(price)[1:], window, sample=True)
     return volatility
 
 
-def recursive_mean(values: Array, alpha: float) -> Array:
-    """m[t] = (1 - alpha)·m[t-1] + alpha·x[t] with m[0] = x[0].
+def bollinger_bands(price: Array, window: int, deviations: float) -> Bands:
+    """The mean of the last `window` prices, and so many standard deviations (n) around it.
 
-    To go on from a mean that was kept, put it in front of the new values, and leave out the first
-    of the result.
+    The first `window - 1` values are NaN.
     """
-    import pandas as pd
-
-    return pd.Series(values).ewm(alpha=alpha, adjust=False).mean().to_numpy(copy=True)
-
-
-def _wilder_mean(changes: Array, window: int) -> Array:
-    """From the `window`-th change on, shape (changes - window + 1,)."""
-    seeded = changes[window - 1 :].copy()
-    seeded[0] = changes[:window].mean()
-    return recursive_mean(seeded, 1.0 / window)
-
-
-def _window_sum(values: Array, window: int) -> Array:
-    """Sums of `window` neighbours, each added up afresh, shape (values - window + 1,).
-
-    A running sum would be quicker for long windows, but carry the rounding of all that was before.
-    """
-    rows = len(values) - window + 1
-    total = np.zeros(rows)
-    for offset in range(window):
-        total += values[offset : offset + rows]
-    return total
+    middle = rolling_mean(price, window)
+    distance = deviations * rolling_deviation(price, window, sample=False)
+    return Bands(middle - distance, middle, middle + distance)

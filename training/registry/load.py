@@ -9,8 +9,6 @@ from pydantic import TypeAdapter
 
 from training.config import ModelConfig
 from training.data import FeaturePipeline
-from training.data.windows import as_windows
-from training.errors import DataError
 from training.models import ModelFactory
 from training.types import ModelSpec
 
@@ -33,7 +31,7 @@ class RegisteredModel:
     pipeline: FeaturePipeline
 
     def predict(self, frame: pd.DataFrame) -> Array:
-        """Predictions for the rows after the pipeline's warm-up and the model's first window.
+        """Predictions for the rows after the pipeline's warm-up.
 
         Args:
             frame: the columns that the model was trained on, oldest row first.
@@ -41,16 +39,7 @@ class RegisteredModel:
         Raises:
             DataError: with all that is wrong with the rows, or too few of them.
         """
-        x, window = self.pipeline.transform(frame), self.version.card["spec"].get("window")
-        if window is None:
-            return self.model.predict(x)
-        if len(x) < window:
-            raise DataError(
-                f"{len(frame)} rows; the first prediction is for row "
-                f"{self.pipeline.warm_up + window}, since the model sees {window} rows at once: "
-                "give earlier rows too"
-            )
-        return self.model.predict(as_windows(x, window)[window - 1 :])
+        return self.model.predict(self.pipeline.transform(frame))
 
 
 def load_model(
@@ -72,4 +61,5 @@ def load_model(
     config = TypeAdapter[ModelConfig](ModelConfig).validate_python(version.card["config"]["model"])
     model = ModelFactory(trusted).get_model(config, ModelSpec(**version.card["spec"]))
     model.load_state_dict({"weights": registry.weights(version)})
-    return RegisteredModel(version, model, FeaturePipeline.from_state(registry.pipeline(version)))
+    pipeline = FeaturePipeline.from_state(registry.pipeline(version), trusted)
+    return RegisteredModel(version, model, pipeline)

@@ -15,11 +15,13 @@ Under `runs/RUN`::
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from training.artifacts.shapes import METRICS, NUMBER, TEXT_OR_NOTHING, Shape, require
@@ -28,6 +30,8 @@ from training.secrets import without_secrets
 
 if TYPE_CHECKING:
     from training.artifacts import ArtifactStore
+
+logger = logging.getLogger("training.run")
 
 RUNS = "runs"
 
@@ -219,6 +223,26 @@ def _number(name: str) -> int:
 def run_ids(store: ArtifactStore) -> list[str]:
     """All runs that the storage knows."""
     return [name for name in store.children(RUNS) if RunRecord(store, name).is_known]
+
+
+def runs_of(store: ArtifactStore, name: str) -> list[dict[str, Any]]:
+    """What each run of a model's name is, the one that was started last first.
+
+    A damaged one is logged and left out: nothing that a new run needs depends on it.
+    """
+    found: list[tuple[str, dict[str, Any]]] = []
+    for run_id in run_ids(store):
+        if not run_id.startswith(f"{name}-"):
+            continue
+        record = RunRecord(store, run_id)
+        try:
+            about, last = record.about(), record.last_attempt()
+        except StorageError as error:
+            logger.warning("an earlier run is damaged: %s", error)
+            continue
+        if about["name"] == name:
+            found.append((last["at"] if last else "", about))
+    return [about for _, about in sorted(found, key=itemgetter(0), reverse=True)]
 
 
 def _now() -> str:

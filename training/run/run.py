@@ -26,6 +26,7 @@ from training.run.result import TrainingResult
 from training.run.session import Session
 from training.run.signals import graceful_stop
 from training.run.start import Start, after_verification, decide
+from training.run.tables import earlier_data, keep, table_of
 from training.types import ModelSpec
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from training.callbacks import CallbackBase
     from training.config import RunConfig
-    from training.data import Dataset
+    from training.data import Dataset, Table
     from training.models import Model
     from training.run.start import Resume
 
@@ -89,9 +90,10 @@ class TrainingRun:
         self.registry = registry or ModelRegistry(self.store)
         self.start = Start("")
         self.labels: dict[str, Any] = {}
-        self._manager = manager or DataManager(config.data)
+        self._manager = manager or DataManager(config.data, trusted=trusted)
         self.parent = parent
-        self._slot, self._expect = slot, expect
+        self.slot, self.expect = slot, expect
+        self._table: Table | None = None
         self.resume: Resume = resume
         self._trusted = trusted
         self._keeper = RunKeeper(self)
@@ -110,15 +112,23 @@ class TrainingRun:
         """
         if hasattr(self, "data"):
             return dict(self.data.description)
-        self.data = self._manager.get_data(window=window_of(self.config.model))
-        identity = self.config.identity() | {"callbacks": self._callbacks.identity()}
-        self.identity = Identity(identity, self.data.fingerprint, self._slot, self.parent)
+        manager = self._manager.knowing(
+            window=window_of(self.config.model), earlier=earlier_data(self)
+        )
+        self._table = table_of(self, manager)
+        self.data = manager.get_data(self._table)
+        fingerprint = self.data.fingerprint
+        self.identity = Identity(self.identity_config(), fingerprint, self.slot, self.parent)
         self.run_id = self.identity.run_id(self.config.name)
         self.record = RunRecord(self.store, self.run_id)
         folder = f"{self.record.folder}/checkpoints"
         self.checkpoints = CheckpointManager(self.store, folder, self.config.checkpoints.keep)
-        refuse_another_run(self, self._expect)
+        refuse_another_run(self, self.expect)
         return dict(self.data.description)
+
+    def identity_config(self) -> dict[str, Any]:
+        """What of the configuration and the callbacks decides which run this is."""
+        return self.config.identity() | {"callbacks": self._callbacks.identity()}
 
     def check(self) -> None:
         """Everything that can be found wrong before the first epoch; nothing is written.
@@ -169,6 +179,8 @@ class TrainingRun:
         found = self.checkpoints.newest(set_aside=True) if self.start.checkpoint else None
         self.session = session = self._new_session()
         self.start = after_verification(self, found[0] if found else None)
+        if self._table is not None:
+            keep(self, self._table)
         at = self._resumed_from()
         note = {"resumed_from": at, "reason": self.start.reason, **process(), **self.labels}
         self.record.begin(self.about(), note)

@@ -6,10 +6,10 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from training.errors import NotFoundError, StorageError
+from training.errors import NotFoundError
 from training.registry import ModelReference
 from training.run.identity import changed_keys
-from training.run.record import RunRecord, run_ids
+from training.run.record import runs_of
 
 if TYPE_CHECKING:
     from training.run.run import TrainingRun
@@ -82,7 +82,8 @@ def after_verification(run: TrainingRun, verified: CheckpointRef | None) -> Star
 
 def why_new(run: TrainingRun) -> str:
     """Why this is no earlier run of that name: what differs from the one started last."""
-    latest = _latest(run)
+    runs = runs_of(run.store, run.config.name)
+    latest = next((about for about in runs if about["run_id"] != run.run_id), None)
     if latest is None:
         return f"new run: the first of {run.config.name!r} in {run.store.url}"
     differs = differences_of(latest, run.about())
@@ -131,24 +132,6 @@ def _last_end(run: TrainingRun) -> str:
     if last["ended"] is None:
         return f"the attempt of {last['at']} was killed"
     return f"the attempt of {last['at']} {last['ended']['status']}: {last['ended']['reason']}"
-
-
-def _latest(run: TrainingRun) -> dict[str, Any] | None:
-    """The run of the same name that was started last, apart from this one."""
-    found: tuple[str, dict[str, Any]] | None = None
-    for run_id in run_ids(run.store):
-        if run_id == run.run_id or not run_id.startswith(f"{run.config.name}-"):
-            continue
-        record = RunRecord(run.store, run_id)
-        try:
-            about = record.about()
-            at = max((attempt["at"] for attempt in record.attempts()), default="")
-        except StorageError as error:  # it only words a message: a new run needs nothing of it
-            logger.warning("an earlier run is damaged: %s", error)
-            continue
-        if about["name"] == run.config.name and (found is None or at >= found[0]):
-            found = (at, about)
-    return found[1] if found else None
 
 
 def _data_change(old: dict[str, Any], new: dict[str, Any]) -> str:

@@ -9,10 +9,12 @@ import pytest
 
 from training.artifacts import decode, encode
 from training.data import FeaturePipeline
-from training.errors import DataError, IntegrityError
+from training.data.scaling import CHUNK, Scaler
+from training.errors import ConfigError, DataError, IntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import pandas as pd
 
@@ -55,6 +57,26 @@ def test_what_scalers_do(prices: pd.DataFrame, manage: Manage) -> None:
     np.testing.assert_allclose(np.subtract(*np.percentile(x["robust"], (75, 25), axis=0)), 1)
     rows = len(x["none"])
     assert x["none"][:, 2].tolist() == prices["volume"][2 : 2 + rows].tolist()
+
+
+@pytest.mark.parametrize("scaler", SCALERS)
+def test_scaling_can_be_taken_back(scaler: str, prices: pd.DataFrame, manage: Manage) -> None:
+    """The inverse of a scaler gives the values that it was given."""
+    data = manage(prices, features=FEATURES, scaler=scaler, dtype="float64").get_data()
+    found = data.pipeline.scaler.invert(data.train.x)
+    rows = len(data.train.x)
+    np.testing.assert_allclose(found[:, 2], prices["volume"][2 : 2 + rows], rtol=1e-12)
+
+
+def test_a_mean_of_many_rows_is_one_fixed_sum() -> None:
+    """Chunks are added up in their order: numbers in memory and on disk have the same mean."""
+    values = np.random.default_rng(0).normal(size=(CHUNK + 1000, 2)) + 100
+    scaler = Scaler("standard", 2)
+    scaler.fit(values)
+    total = values[:CHUNK].sum(axis=0) + values[CHUNK:].sum(axis=0)
+    assert scaler.center.tolist() == (total / len(values)).tolist()
+    assert scaler.center.tolist() != values.mean(axis=0).tolist()
+    np.testing.assert_allclose(scaler.scale, values.std(axis=0), rtol=1e-12)
 
 
 @pytest.mark.parametrize("scaler", SCALERS)
@@ -127,7 +149,7 @@ def state(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever a file c
 
 
 FORGED = [
-    ({"features": [{"type": "os:system"}]}, "features.0 = "),
+    ({"features": [{"type": "system"}]}, "features.0 = "),
     ({"features": [{"type": "sma", "window": 0}]}, "features.0.sma.window = 0"),
     ({"features": "all"}, "features = 'all'"),
     ({"features": []}, "features = "),
@@ -152,7 +174,20 @@ def test_a_forged_state_is_refused(changes: dict[str, Any], says: str) -> None:
         FeaturePipeline.from_state(state(**changes))
 
 
-@pytest.mark.parametrize("key", list(state()))
+def test_a_stored_function_is_not_imported_unless_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A forged state cannot have a module run; one that is named as trusted is imported."""
+    (tmp_path / "forged_step.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    step = {"type": "forged_step:make", "columns": ["a"], "outputs": ["a"]}
+    with pytest.raises(ConfigError, match="'forged_step:make' comes from a stored file"):
+        FeaturePipeline.from_state(state(features=[step]))
+    with pytest.raises(SystemExit, match="imported"):
+        FeaturePipeline.from_state(state(features=[step]), trusted=["forged_step"])
+
+
+@pytest.mark.parametrize("key", ["features", "scaler", "dtype", "names", "center", "scale"])
 def test_a_state_with_a_part_missing_is_refused(key: str) -> None:
     damaged = state()
     del damaged[key]

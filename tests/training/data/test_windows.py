@@ -11,7 +11,7 @@ import pytest
 from training.artifacts import ArtifactStore
 from training.config import DataConfig
 from training.data import DataManager, Part, epoch_batches
-from training.data.windows import as_windows
+from training.data.lookback import LookBack
 from training.errors import DataError
 from training.registry import ModelRegistry
 from training.registry.load import load_model
@@ -58,30 +58,13 @@ class LastOfWindow:
         """Nothing to remember."""
 
 
-def manager(table: pd.DataFrame) -> DataManager:
-    return DataManager(DataConfig.model_validate(DATA), frame=table)
-
-
-def test_a_window_is_a_row_and_those_before_it_oldest_first() -> None:
-    rows = np.arange(12.0).reshape(6, 2)
-    found = as_windows(rows, 3)
-    assert found.shape == (6, 3, 2)
-    assert np.array_equal(found[2:], [rows[i - 2 : i + 1] for i in range(2, 6)])
-    assert np.isnan(found[:2, 0]).all()
-    assert as_windows(rows, None) is rows
-
-
-def test_windows_share_their_rows() -> None:
-    found = as_windows(np.zeros((1000, 4)), 50)
-    assert found.base is not None
-    assert np.lib.array_utils.byte_bounds(found)[1] - np.lib.array_utils.byte_bounds(found)[0] == (
-        1049 * 4 * 8
-    )
+def manager(table: pd.DataFrame, window: int | None = 6) -> DataManager:
+    return DataManager(DataConfig.model_validate(DATA), frame=table, window=window)
 
 
 def test_parts_have_the_same_rows_as_without_but_for_the_first(table: pd.DataFrame) -> None:
     """Each row of a later part sees the rows before it, of an earlier part too: those are known."""
-    alone, seen = manager(table).get_data(), manager(table).get_data(window=6)
+    alone, seen = manager(table, None).get_data(), manager(table).get_data()
     for name in ("train", "validation", "test"):
         assert getattr(seen, name).x.shape[1:] == (6, 4)
     assert len(seen.train.x) + len(seen.validation.x) + len(seen.test.x) == 400 - 5
@@ -96,13 +79,13 @@ def test_no_window_sees_a_later_row(table: pd.DataFrame) -> None:
     """Poisoned rows of the test part change no batch of training or validation."""
     poisoned = table.copy()
     poisoned.loc[345:, "a"] = 1e6
-    clean, dirty = (manager(frame).get_data(window=6) for frame in (table, poisoned))
+    clean, dirty = (manager(frame).get_data() for frame in (table, poisoned))
     assert np.array_equal(clean.train.x, dirty.train.x)
     assert np.array_equal(clean.validation.x[:50], dirty.validation.x[:50])
 
 
 def test_shuffled_batches_of_windows_are_contiguous_rows_of_theirs(table: pd.DataFrame) -> None:
-    part = manager(table).get_data(window=6).train
+    part = manager(table).get_data().train
     order = np.random.Generator(np.random.PCG64(np.random.SeedSequence([3, 1])))
     chosen = order.permutation(len(part.x))
     batches = list(epoch_batches(part, batch_size=32, seed=3, epoch=1))
@@ -111,7 +94,7 @@ def test_shuffled_batches_of_windows_are_contiguous_rows_of_theirs(table: pd.Dat
 
 def test_a_batch_of_windows_costs_the_batch_and_not_the_whole_table() -> None:
     """NumPy's `take` would copy all windows of a view first."""
-    part = Part(as_windows(np.zeros((20_000, 4)), 50)[49:], np.zeros(20_000 - 49))
+    part = Part(LookBack(50, flat=False).windows(np.zeros((20_000, 4))), np.zeros(20_000 - 49))
     batches = epoch_batches(part, batch_size=8, seed=0, epoch=0)
     next(batches)
     tracemalloc.start()
@@ -127,8 +110,8 @@ def test_a_model_of_ones_own_trains_evaluates_and_scores_on_windows(
     result = train(model={"type": f"{__name__}:LastOfWindow", "window": 6}, epochs=1)
     assert result.metrics["test_loss"] > 0
     registered = load_model(ModelRegistry(ArtifactStore(tmp_path / "storage")), "model", [__name__])
-    scaled = registered.pipeline.transform(table)[:, 0]
-    assert np.array_equal(registered.predict(table), scaled[5:])
+    scaled = registered.pipeline.transform(table)[:, -1, 0]
+    assert np.array_equal(registered.predict(table), scaled)
     assert np.array_equal(registered.predict(table[-6:]), scaled[-1:])
     with pytest.raises(DataError, match="5 rows; the first prediction is for row 6"):
         registered.predict(table[-5:])

@@ -13,10 +13,10 @@ from training.market.indicators import (
     exponential_moving_average,
     historical_volatility,
     log_returns,
-    recursive_mean,
     relative_strength_index,
     simple_moving_average,
 )
+from training.market.windows import recursive_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable

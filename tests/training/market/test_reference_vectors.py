@@ -9,10 +9,10 @@ import pandas as pd
 
 from training.market.indicators import (
     exponential_moving_average,
-    recursive_mean,
     relative_strength_index,
     simple_moving_average,
 )
+from training.market.windows import recursive_mean
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -26,7 +26,7 @@ from training.config import (
     TorchConfig,
     TrainingConfig,
 )
-from training.config.data import ColumnsFeature
+from training.config.features import ColumnsFeature
 from training.config.model import window_of
 from training.config.training import CosineSchedule
 from training.data import FeaturePipeline

@@ -9,7 +9,7 @@ from training.errors import DataError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from training.config.data import Source
+    from training.config.sources import Source
 
 TIME_NAMES = ("date", "time", "timestamp", "datetime")
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from fsspec import AbstractFileSystem
 
-    from training.config.data import CsvSource
+    from training.config.sources import CsvSource, HttpSource
     from training.data.sources.rows import Rows
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zip": "zip", ".zst": "zstd"}
@@ -35,12 +35,22 @@ def read_csv_files(source: CsvSource) -> Rows:
     return joined(frames, names, where)
 
 
-def _one(system: AbstractFileSystem, name: str, source: CsvSource, where: str) -> pd.DataFrame:
+def parsed_csv(file: Any, source: CsvSource | HttpSource, where: str, packed: Any = None) -> Any:  # noqa: ANN401 - an open file of any file system
+    """The rows of one open file, a DataFrame.
+
+    Args:
+        file: binary, at its start, that can be read again.
+        source: separator and columns.
+        where: the words for the file.
+        packed: the compression, None without.
+
+    Raises:
+        DataError: it is no table, or a column that was asked for is not there.
+    """
     import pandas as pd
 
     try:
-        with system.open(name, "rb") as file:
-            return _parsed(file, name, source, where)
+        return _parsed(file, packed, source, where)
     except pd.errors.EmptyDataError:
         raise DataError(f"{where}: is empty; expected a header and rows") from None
     except UnicodeDecodeError as error:
@@ -52,10 +62,20 @@ def _one(system: AbstractFileSystem, name: str, source: CsvSource, where: str) -
         raise DataError(f"{where}: cannot be read: {error}") from None
 
 
-def _parsed(file: Any, name: str, source: CsvSource, where: str) -> pd.DataFrame:  # noqa: ANN401 - an open file of any file system
+def _one(system: AbstractFileSystem, name: str, source: CsvSource, where: str) -> pd.DataFrame:
+    packed = next((kind for end, kind in COMPRESSIONS.items() if name.endswith(end)), None)
+    try:
+        file = system.open(name, "rb")
+    except OSError as error:
+        raise DataError(f"{where}: cannot be read: {error}") from None
+    with file:
+        frame: pd.DataFrame = parsed_csv(file, source, where, packed)
+    return frame
+
+
+def _parsed(file: Any, packed: Any, source: CsvSource | HttpSource, where: str) -> pd.DataFrame:  # noqa: ANN401 - as above
     import pandas as pd
 
-    packed: Any = next((kind for end, kind in COMPRESSIONS.items() if name.endswith(end)), None)
     header = pd.read_csv(
         file, sep=source.separator, compression=packed, header=None, nrows=1, dtype=str,
         keep_default_na=False,

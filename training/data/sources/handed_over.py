@@ -11,7 +11,7 @@ from training.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from training.config.data import FrameSource
+    from training.config.sources import FrameSource
 
 
 def read_frame(source: FrameSource, frame: pd.DataFrame | None) -> Rows:

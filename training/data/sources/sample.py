@@ -11,7 +11,7 @@ from training.data.sources.rows import Rows
 from training.errors import DataError
 
 if TYPE_CHECKING:
-    from training.config.data import SampleSource
+    from training.config.sources import SampleSource
 
 INSTALL = "pip install --no-deps arch==8.0.0"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from training.data.windows import as_windows
+from training.data.lookback import LookBack
 from training.metrics import MetricSums
 from training.types import ModelSpec
 
@@ -31,7 +31,7 @@ ORDER = np.random.default_rng(1).permutation(46)
 def test_picked_rows_are_those_of_numpy(
     window: int | None, kind: str, chosen: slice | Array
 ) -> None:
-    x, y = as_windows(X, window)[4:], Y[4:]
+    x, y = (LookBack.of(window, 1).windows(X) if window else X[4:]), Y[4:]
     feed = Feed(ModelSpec(3, window=window), CPU)
     pick: Any = Resident(x, y, CPU) if kind == "resident" else feed.picker(x, y)
     found = pick(chosen)
@@ -41,7 +41,7 @@ def test_picked_rows_are_those_of_numpy(
 
 
 def test_resident_windows_hold_each_row_once() -> None:
-    x = as_windows(X, 5)[4:]
+    x = LookBack(5, flat=False).windows(X)
     resident = Resident(x, Y[4:], CPU)
     assert resident._x.shape == (46, 5, 3)
     assert resident._x.untyped_storage().nbytes() == X.nbytes

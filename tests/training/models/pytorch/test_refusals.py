@@ -75,7 +75,7 @@ def named(name: str, **keys: Any) -> dict[str, Any]:  # noqa: ANN401 - of a YAML
             {"schedule": {"type": "torch.optim.lr_scheduler:StepLR", "gama": 1}},
             r"schedule\.gama.*did you mean 'gamma'",
         ),
-        ({}, {"schedule": {"type": "plateau", "monitor": "val_lo"}}, r"monitor.*does not say"),
+        ({}, {"schedule": {"type": "plateau", "monitor": "val_lo"}}, r"'val_lo' does not say"),
         ({"device": "cuda:7"}, {}, r"'cuda:7' is not there; use auto or cpu"),
         ({"device": "mps"}, {}, r"'mps' is not there"),
     ],

@@ -52,7 +52,7 @@ def as_numbers(
         if name not in frame.columns:
             findings.add(missing_column(name, list(frame.columns)))
             continue
-        numbers = _numbers(frame[name])
+        numbers = to_numbers(frame[name])
         text = numbers.isna() & frame[name].notna()
         if text.any():
             findings.add_values(frame[name][text], "no number", NUMBERS)
@@ -75,15 +75,16 @@ def check_missing(numbers: Numbers, used: Collection[str], findings: Findings, w
                 findings.add_values(column[gaps], "not finite", way)
 
 
-def _numbers(column: pd.Series[Any]) -> pd.Series[float]:
+def to_numbers(column: pd.Series[Any]) -> pd.Series[float]:
     """As float64, NaN where a value is no number; times are none, though they can be counted."""
     import pandas as pd
 
-    none = pd.Series(np.nan, index=column.index, name=column.name, dtype="float64")
-    if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
-        return none
-    numbers = pd.to_numeric(column, errors="coerce")
-    return none if pd.api.types.is_complex_dtype(numbers) else numbers.astype("float64")
+    kinds = pd.api.types
+    is_time = kinds.is_datetime64_any_dtype(column) or kinds.is_timedelta64_dtype(column)
+    numbers = column if is_time else pd.to_numeric(column, errors="coerce")
+    if is_time or kinds.is_complex_dtype(numbers):
+        return pd.Series(np.nan, index=column.index, name=column.name, dtype="float64")
+    return numbers.astype("float64")
 
 
 def _is_meant_as_numbers(column: pd.Series[Any]) -> bool:
@@ -92,4 +93,4 @@ def _is_meant_as_numbers(column: pd.Series[Any]) -> bool:
     if pd.api.types.is_numeric_dtype(column):
         return True
     known = int(column.notna().sum())
-    return known == 0 or int(_numbers(column).notna().sum()) > MOSTLY * known
+    return known == 0 or int(to_numbers(column).notna().sum()) > MOSTLY * known

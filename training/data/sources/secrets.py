@@ -1,0 +1,41 @@
+"""Credentials: read from the environment when they are needed, and never told."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from training.errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+HIDDEN = "…"
+
+
+def secret(variable: str, where: str) -> str:
+    """The value of an environment variable.
+
+    Args:
+        variable: its name.
+        where: the key of the configuration that names it.
+
+    Raises:
+        DataError: it is not set.
+    """
+    value = os.environ.get(variable)
+    if not value:
+        near = did_you_mean(variable, os.environ).split("known:", maxsplit=1)[0].strip()
+        raise DataError(
+            f"{where} names the environment variable {variable}, which is not set; "
+            f"{near or 'set it where this runs'}"
+        )
+    return value
+
+
+def hide(text: str, secrets: Iterable[str]) -> str:
+    """The text without them, however they got into it."""
+    for one in secrets:
+        if one:
+            text = text.replace(one, HIDDEN)
+    return text
