@@ -50,7 +50,7 @@ def _url(source: SqlSource) -> URL:
     try:
         url = sa.make_url(given)
     except (sa.exc.ArgumentError, ValueError):
-        example = "dialect+driver://user@host/database"
+        example = "dialect+driver://host/database"
         raise DataError(f"data.source.url is no URL of a database; expected {example}") from None
     if source.password_variable:
         password = secret(source.password_variable, "data.source.password_variable")
