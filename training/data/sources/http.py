@@ -9,11 +9,11 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from training.credentials import hide, secret
 from training.data.sources.columns import chosen_columns
 from training.data.sources.csv_files import parsed_csv
 from training.data.sources.paths import without_secrets
 from training.data.sources.rows import Rows
-from training.data.sources.secrets import hide, secret
 from training.data.window import last_of, written
 from training.errors import DataError
 

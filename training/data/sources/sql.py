@@ -6,9 +6,9 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING, Any
 
+from training.credentials import hide, secret
 from training.data.sources.columns import chosen_columns, time_name
 from training.data.sources.rows import Rows
-from training.data.sources.secrets import hide, secret
 from training.data.window import Window, written
 from training.errors import DataError
 
