@@ -60,7 +60,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
 
     monkeypatch.setattr(http, "FIRST_WAIT", 0.001)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         found.url = f"http://127.0.0.1:{server.server_port}/bars"
         yield found
         server.shutdown()
