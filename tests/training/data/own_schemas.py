@@ -13,7 +13,7 @@ BARS = pa.DataFrameSchema(
 NO_SCHEMA = len
 
 
-class Bars(pa.DataFrameModel):
+class Bars(pa.DataFrameModel):  # type: ignore[misc] # of an extra, which is not looked into
     """The same in the form of a class."""
 
     close: float = pa.Field(lt=1_000)
