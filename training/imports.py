@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from importlib import import_module
 from inspect import isfunction
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from training.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
-    from types import ModuleType
 
 
 def import_class(reference: str, trusted: Collection[str] | None = None) -> type[Any]:
@@ -46,6 +46,22 @@ def import_function(reference: str, trusted: Collection[str] | None = None) -> C
     if not callable(found):
         raise _not_there(module, name, "function", isfunction)
     return cast("Callable[..., Any]", found)
+
+
+def import_object(reference: str, trusted: Collection[str] | None = None) -> Any:  # noqa: ANN401 - whatever it is
+    """What `module:name` names, of whatever type.
+
+    Args:
+        reference: for example `"my_schemas:BARS"`.
+        trusted: as in `import_class`.
+
+    Raises:
+        ConfigError: the module is not trusted, cannot be imported, or has no such name.
+    """
+    module, name = _named(reference, trusted, "module:name")
+    if not hasattr(module, name):
+        raise _not_there(module, name, "object", lambda item: not isinstance(item, ModuleType))
+    return getattr(module, name)
 
 
 def _named(

@@ -24,6 +24,7 @@ from flows.cli.options import (
     trusted_modules,
 )
 from training.errors import InputError, RetrainError
+from training.secrets import without_secrets
 
 app = typer.Typer(
     name="retrain",
@@ -301,4 +302,4 @@ def program() -> None:
 
 def _say(*lines: Any) -> None:  # noqa: ANN401 - whatever can be printed
     for line in lines:
-        typer.echo(f"retrain: {line}", err=True)
+        typer.echo(without_secrets(f"retrain: {line}"), err=True)

@@ -27,6 +27,7 @@ from training.errors import (
 from training.models.launch import help_out, is_helper, release_helpers
 from training.run import RunRecord, TrainingRun, refuse_where_busy
 from training.run.start import decide
+from training.secrets import references, refuse_untrusted, without_secrets
 
 if TYPE_CHECKING:
     from training.config import RunConfig
@@ -61,6 +62,7 @@ def stored_job(run_id: str, storage: str, trusted: frozenset[str]) -> Job:
     from training.config.load import parse_config
 
     about = RunRecord(ArtifactStore(storage), run_id).about()
+    refuse_untrusted(about["config"], trusted)
     return Job(
         config=parse_config(about["config"], f"run {run_id}"),
         storage=storage,
@@ -173,8 +175,9 @@ def _tell_prefect_late(run: TrainingRun) -> None:
 def resume_command(run: TrainingRun) -> str:
     """What a person types to continue a run."""
     options = ["--storage", run.store.url]
-    for module in run.config.custom_modules():
-        options += ["--trust", module]
+    variables = references(run.config.model_dump(mode="json"))
+    for name in (*run.config.custom_modules(), *sorted(variables)):
+        options += ["--trust", name]
     return shlex.join(["retrain", "resume", run.run_id, *options])
 
 
@@ -184,7 +187,7 @@ def _explain_end(run: TrainingRun, error: BaseException, *, as_json: bool) -> No
         return
     number = signal_of(error)
     status = "interrupted" if number else "failed"
-    reason = _why_interrupted(run, number) if number else why_failed(error)
+    reason = without_secrets(_why_interrupted(run, number) if number else why_failed(error))
     if as_json:
         print_unfinished(run, status, reason)
     if number or not isinstance(error, RetrainError):

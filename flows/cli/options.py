@@ -27,8 +27,9 @@ Trust = Annotated[
     list[str] | None,
     typer.Option(
         "--trust",
-        metavar="MODULE",
-        help="Allow classes of this module that a stored configuration names.",
+        metavar="NAME",
+        help="Allow classes of this module, or the value of this variable, that a stored "
+        "configuration names.",
     ),
 ]
 DEFAULT_STORAGE = "./artifacts"

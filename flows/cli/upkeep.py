@@ -10,7 +10,7 @@ import typer
 
 from flows.cli.summary import prefix_of
 from training.artifacts import ArtifactStore
-from training.errors import IntegrityError
+from training.errors import IntegrityError, NotFoundError
 from training.upkeep import Choice, collect, inspect, removable, repair
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ def print_verification(what: str | None, storage: str, *, as_json: bool) -> None
     """Check every byte and every reference.
 
     Raises:
-        NotFoundError: there is no such run or version.
+        NotFoundError: there is no such storage, run or version.
         IntegrityError: something is damaged or missing; each is named.
     """
-    store = ArtifactStore(storage)
+    store = _opened(storage)
     found = inspect(store, prefix_of(store, what))
     if as_json:
         typer.echo(json.dumps(_plain(found)))
@@ -44,10 +44,10 @@ def print_repair(what: str | None, storage: str, *, as_json: bool) -> None:
     """Mend what can be mended, and say what was done.
 
     Raises:
-        NotFoundError: there is no such run or version.
+        NotFoundError: there is no such storage, run or version.
         IntegrityError: something is still damaged or missing.
     """
-    store = ArtifactStore(storage)
+    store = _opened(storage)
     prefix = prefix_of(store, what)
     actions = []
     for action in repair(store, prefix):
@@ -63,8 +63,12 @@ def print_repair(what: str | None, storage: str, *, as_json: bool) -> None:
 
 
 def print_collection(storage: str, choice: Choice, *, delete: bool, as_json: bool) -> None:
-    """Say what is no longer needed; delete it if that is asked for."""
-    store = ArtifactStore(storage)
+    """Say what is no longer needed; delete it if that is asked for.
+
+    Raises:
+        NotFoundError: there is no such storage.
+    """
+    store = _opened(storage)
     removals = []
     for removal in (collect if delete else removable)(store, choice):
         removals.append(asdict(removal))
@@ -84,6 +88,21 @@ def print_collection(storage: str, choice: Choice, *, delete: bool, as_json: boo
 def choice(quarantine: bool, days: float | None, keep: int) -> Choice:  # noqa: FBT001 - as the options are
     """What the options of `retrain gc` say."""
     return Choice(quarantine, None if days is None else days * 86400, keep)
+
+
+def _opened(storage: str) -> ArtifactStore:
+    """A storage that has something in it: a check that looked at nothing must not say all is well.
+
+    Raises:
+        NotFoundError: there is nothing.
+    """
+    store = ArtifactStore(storage)
+    if not store.children():
+        raise NotFoundError(
+            f"there is no storage at {storage}; expected a folder or URL that a run was stored in "
+            "(--storage, RETRAIN_STORAGE)"
+        )
+    return store
 
 
 def _plain(found: Inspection) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """The data stage beside its limits, in one run.
 
 Time from Parquet to the first batch, beside pyarrow reading the same columns; batches a second,
-beside a bare gather by NumPy; features a second, beside the plain expressions of pandas; memory and
-time of a table in mapped files. `--gigabytes 10` makes a set of that size for the last.
+beside a bare gather by NumPy, and gathered by a thread beside the training; features a second,
+beside the plain expressions of pandas; memory and time of a table in mapped files, and whether all
+that comes of it is what comes of it in memory. `--gigabytes 10` makes a set of that size.
 """
 
 from __future__ import annotations
 
 import argparse
+import queue
 import tempfile
 import threading
 import time
@@ -19,12 +21,18 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from blake3 import blake3
+from threadpoolctl import threadpool_limits
 
 from training.config.load import parse_config
 from training.data import DataManager, FeaturePipeline, Part, epoch_batches
+from training.data.lookback import LookBack
+from training.engine import TrainingEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from training.types import Batch
 
 ROWS, COLUMNS, BATCH = 500_000, 32, 256
 CHUNK = 500_000
@@ -41,9 +49,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         first_batch(Path(folder, "bars"))
     batches()
+    ahead()
     features()
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         larger_than_memory(Path(folder), given.gigabytes)
+    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
+        the_same(Path(folder), min(given.gigabytes, 0.5))
 
 
 def first_batch(folder: Path) -> None:
@@ -78,6 +89,47 @@ def batches() -> None:
 
     many = -(-ROWS // BATCH)
     row(f"batches of {BATCH} x {COLUMNS} float32 a second", many / best(ours), many / best(bare))
+
+
+def ahead() -> None:
+    """Batches a second that a thread gathers while a model works, beside gathering in between."""
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(100_000, COLUMNS)).astype("float32")
+    settings: dict[str, Any] = {"batch_size": BATCH, "seed": 0, "epoch": 1}
+    for window in (1, 30):
+        x = LookBack.of(window, 1).windows(rows)
+        part = Part(x if window > 1 else rows, np.zeros(len(x), "float32"))
+        weights = random.normal(size=(window * COLUMNS, 64)).astype("float32")
+
+        def train(batches: Iterator[Batch], weights: Any = weights) -> None:  # noqa: ANN401 - an array
+            for batch in batches:
+                hidden = np.maximum(batch.x.reshape(batch.size, -1) @ weights, 0)
+                weights.T @ (batch.x.reshape(batch.size, -1).T @ hidden)
+
+        def alone(part: Part = part) -> None:
+            train(epoch_batches(part, **settings))
+
+        def threaded(part: Part = part) -> None:
+            train(from_a_thread(epoch_batches(part, **settings)))
+
+        many = -(-len(x) // BATCH)
+        name = f"gathered by a thread, windows of {window}, a second"
+        with threadpool_limits(1):  # else the threads of BLAS are measured, and not ours
+            row(name, many / best(threaded), many / best(alone))
+
+
+def from_a_thread(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches, up to four of them made beforehand."""
+    made: queue.Queue[Batch | None] = queue.Queue(maxsize=4)
+
+    def make() -> None:
+        for batch in batches:
+            made.put(batch)
+        made.put(None)
+
+    threading.Thread(target=make, daemon=True).start()
+    while (batch := made.get()) is not None:
+        yield batch
 
 
 def features() -> None:
@@ -125,6 +177,31 @@ def larger_than_memory(folder: Path, gigabytes: float) -> None:
     print(f"{size:.1f} GB of Parquet, {rows} rows: {ready:.0f} s to the first batch, then "
           f"{rate:.0f} shuffled batches a second; anonymous memory at most {found[0]:.2f} GB "
           f"above the {found[1]:.2f} GB before (limit 1.5 GB)")  # fmt: skip
+
+
+def the_same(folder: Path, gigabytes: float) -> None:
+    """Whether order, scaling and weights are those that the same table has in memory."""
+    rows = int(gigabytes * 1e9 / (COLUMNS * 4))
+    write(folder / "bars", rows)
+    found = {}
+    for mode in ("memory", "disk"):
+        managed = manager(folder / "bars", mode, str(folder))
+        data = managed.get_data()
+        order = blake3()
+        for batch in epoch_batches(data.train, batch_size=BATCH, seed=0, epoch=0):
+            order.update(np.ascontiguousarray(batch.x).tobytes())
+        scaler = data.pipeline.scaler
+        engine = TrainingEngine(folder / mode)
+        training = {"epochs": 1, "batch_size": BATCH, "optimizer": {"learning_rate": 1e-3}}
+        result = engine.train({"type": "linear"}, managed, training)
+        found[mode] = (
+            order.hexdigest(), scaler.center.tobytes(), scaler.scale.tobytes(),
+            result.model["digest"],
+        )  # fmt: skip
+    same = [one == other for one, other in zip(found["memory"], found["disk"], strict=True)]
+    words = zip(("order", "centres", "scales", "weights"), same, strict=True)
+    said = ", ".join(f"{word} {'the same' if one else 'OTHERS'}" for word, one in words)
+    print(f"{rows} rows in mapped files and in memory: {said}")
 
 
 def manager(folder: Path, mode: str, scratch: str | None = None) -> DataManager:

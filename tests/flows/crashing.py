@@ -26,6 +26,7 @@ import signal
 import sys
 import traceback
 from functools import wraps
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import fsspec
@@ -36,11 +37,13 @@ from training.artifacts import disk, fs
 from training.callbacks import EarlyStoppingCallback
 from training.config.load import parse_config
 from training.engine import TrainingEngine
-from training.models.numpy_model import NumpyModel
+from training.models import ModelFactory
 from training.retraining import Retraining, parse_moment, retrain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from training.models import Model
 
 
 IMPORTED = (fsspec, pd, pyarrow.pandas_compat, disk)
@@ -50,7 +53,8 @@ IMPORTED = (fsspec, pd, pyarrow.pandas_compat, disk)
 class Fault(TypedDict):
     """SIGKILL, or an exception, at the n-th call of one function.
 
-    `at` is `module:name`, or `operation`: any call to the file system.
+    `at` is `module:name`, `step`: the model learns from a batch, or `operation`: any call to the
+    file system.
     """
 
     at: str
@@ -81,8 +85,8 @@ class Watch:
         for name, value in vars(fs).items():
             if getattr(value, "__module__", "") == fs.__name__ and name[0] != "_":
                 self._wrap(fs, name, slot=1)
-        self._wrap(NumpyModel, "train_on_batch", slot=0)
-        if fault is not None and fault["at"] != "operation":
+        self._watch_models(fault)
+        if fault is not None and fault["at"] not in {"operation", "step"}:
             module, _, path = fault["at"].partition(":")
             *owners, name = path.split(".")
             owner = importlib.import_module(module)
@@ -90,6 +94,21 @@ class Watch:
                 owner = getattr(owner, part)
             self._wrap(owner, name, slot=2, fault=fault)
         self._operation = fault if fault is not None and fault["at"] == "operation" else None
+
+    def _watch_models(self, fault: Fault | None) -> None:
+        """Each model as it leaves the factory: an adapter tries a model of its own before that."""
+        make = ModelFactory.get_model
+        struck = fault if fault is not None and fault["at"] == "step" else None
+
+        @wraps(make)
+        def made(*args: Any, **kwargs: Any) -> Model:  # noqa: ANN401 - whatever it takes
+            model = make(*args, **kwargs)
+            self._wrap(model, "train_on_batch", slot=0)
+            if struck is not None:
+                self._wrap(model, "train_on_batch", slot=2, fault=struck)
+            return model
+
+        setattr(ModelFactory, "get_model", made)  # noqa: B010 - a method is no variable for mypy
 
     def counts(self) -> dict[str, int]:
         """Steps that were done, calls to the file system that were begun."""
@@ -182,6 +201,8 @@ def _serve(answer: Callable[[str], Any]) -> None:
 
 
 if __name__ == "__main__":
+    if find_spec("sklearn") is not None:
+        importlib.import_module("training.models.scikit")
     if "PREFECT_API_URL" in os.environ:
         for name in (
             "fastapi",

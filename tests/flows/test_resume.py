@@ -17,6 +17,7 @@ import sys
 import time
 from copy import deepcopy
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ from training.registry import ModelRegistry
 from training.run import RunRecord, run_ids, stored_history
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from training.state import CheckpointRef
 
@@ -39,8 +40,8 @@ NAME = "nightly"
 BATCHES = 6
 HIDDEN = (".stage", ".trash", ".locks", ".quarantine")
 
-# Both go through shuffling, moments of an optimizer, a schedule and early stopping that brings the
-# best weights back; `adam` is ended by it before its time, `momentum` is not.
+# All go through shuffling, moments of an optimizer and early stopping that brings the best weights
+# back; `adam` is ended by it before its time, the others are not. Two have a schedule besides.
 MODELS: dict[str, dict[str, Any]] = {
     "adam": {
         "training": {
@@ -60,6 +61,20 @@ MODELS: dict[str, dict[str, Any]] = {
         "callbacks": [{"type": "early_stopping", "patience": 4}],
     },
 }
+if find_spec("sklearn") is not None:
+    MODELS["estimator"] = {
+        "model": {
+            "type": "sklearn",
+            "estimator": {
+                "type": "MLPRegressor",
+                "hidden_layer_sizes": [4],
+                "learning_rate_init": 0.6,
+            },
+            "steps": ["StandardScaler"],
+        },
+        "training": {"epochs": 6},
+        "callbacks": [{"type": "early_stopping", "patience": 6}],
+    }
 CHECKPOINTS: dict[str, dict[str, Any]] = {
     "between": {},
     "inside": {"every_n_batches": 2},
@@ -254,7 +269,7 @@ def _after(at: str, nth: int) -> dict[str, Any]:
     return _kill(at, nth, "after")
 
 
-STEP = "training.models.numpy_model:NumpyModel.train_on_batch"
+STEP = "step"
 EPOCH_END = "training.callbacks.early_stopping:EarlyStoppingCallback.on_epoch_end"
 SESSION = "training.run.session:Session"
 STAGE = f"{SESSION}.stage"
@@ -354,6 +369,22 @@ class Case:
         assert store.sweep() == []
 
 
+def _crossed(places: Iterable[str]) -> list[Any]:
+    """Each place with each way to save and each model; one of the models is in the short tests."""
+    return [
+        pytest.param(
+            place,
+            checkpoints,
+            model,
+            id=f"{place}-{checkpoints}-{model}",
+            marks=() if (i + j) % len(MODELS) == k else pytest.mark.long,
+        )
+        for i, place in enumerate(places)
+        for j, checkpoints in enumerate(CHECKPOINTS)
+        for k, model in enumerate(MODELS)
+    ]
+
+
 def _case(
     zygote: Zygote,
     nights: Nights,
@@ -381,23 +412,23 @@ def test_the_undisturbed_nights_have_something_to_lose(undisturbed: Nights, mode
         assert between[part] == inside[part], part
 
 
-@pytest.mark.parametrize("checkpoints", CHECKPOINTS)
-@pytest.mark.parametrize("event", EVENTS)
+@pytest.mark.parametrize(("event", "checkpoints", "model"), _crossed(EVENTS))
 def test_killed_at_an_event_it_ends_as_if_undisturbed(
-    engine: Zygote, undisturbed: Nights, tmp_path: Path, event: str, checkpoints: str
+    engine: Zygote, undisturbed: Nights, tmp_path: Path, event: str, checkpoints: str, model: str
 ) -> None:
-    turn = (list(EVENTS).index(event) + list(CHECKPOINTS).index(checkpoints)) % 2
-    model = list(MODELS)[turn]
     _case(engine, undisturbed, tmp_path, model, checkpoints).survives(EVENTS[event])
 
 
-@pytest.mark.parametrize("checkpoints", CHECKPOINTS)
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize(("operation", "checkpoints", "model"), _crossed(OPERATIONS))
 def test_killed_before_a_file_operation_it_ends_as_if_undisturbed(
-    engine: Zygote, undisturbed: Nights, tmp_path: Path, operation: str, checkpoints: str
+    engine: Zygote,
+    undisturbed: Nights,
+    tmp_path: Path,
+    operation: str,
+    checkpoints: str,
+    model: str,
 ) -> None:
-    turn = (list(OPERATIONS).index(operation) + list(CHECKPOINTS).index(checkpoints)) % 2
-    case = _case(engine, undisturbed, tmp_path, list(MODELS)[turn], checkpoints)
+    case = _case(engine, undisturbed, tmp_path, model, checkpoints)
     case.survives(_kill("operation", int(OPERATIONS[operation] * case.night.operations)))
 
 
@@ -412,14 +443,12 @@ LAST = {
 }
 
 
-@pytest.mark.parametrize("checkpoints", CHECKPOINTS)
-@pytest.mark.parametrize("place", LAST)
+@pytest.mark.parametrize(("place", "checkpoints", "model"), _crossed(LAST))
 def test_killed_around_the_last_checkpoint_it_keeps_what_the_rules_keep(
-    engine: Zygote, undisturbed: Nights, tmp_path: Path, place: str, checkpoints: str
+    engine: Zygote, undisturbed: Nights, tmp_path: Path, place: str, checkpoints: str, model: str
 ) -> None:
     """There is no later commit after which older checkpoints would be removed."""
-    turn = (list(LAST).index(place) + list(CHECKPOINTS).index(checkpoints)) % 2
-    case = _case(engine, undisturbed, tmp_path, list(MODELS)[turn], checkpoints)
+    case = _case(engine, undisturbed, tmp_path, model, checkpoints)
     at, when = LAST[place]
     last = 1 + case.night.steps // case.steps_between
     case.survives(_kill(at, last, when))
@@ -466,13 +495,11 @@ IN_A_FLOW = {
 }
 
 
-@pytest.mark.parametrize("checkpoints", CHECKPOINTS)
-@pytest.mark.parametrize("event", IN_A_FLOW)
+@pytest.mark.parametrize(("event", "checkpoints", "model"), _crossed(IN_A_FLOW))
 def test_a_killed_flow_ends_as_if_undisturbed(
-    flow: Zygote, undisturbed: Nights, tmp_path: Path, event: str, checkpoints: str
+    flow: Zygote, undisturbed: Nights, tmp_path: Path, event: str, checkpoints: str, model: str
 ) -> None:
     """As undisturbed plain Python, that is: the flow adds nothing and loses nothing."""
-    model = list(MODELS)[(list(IN_A_FLOW).index(event) + list(CHECKPOINTS).index(checkpoints)) % 2]
     _case(flow, undisturbed, tmp_path, model, checkpoints).survives(IN_A_FLOW[event])
 
 
@@ -484,13 +511,11 @@ RAISED = {
 }
 
 
-@pytest.mark.parametrize("checkpoints", CHECKPOINTS)
-@pytest.mark.parametrize("event", RAISED)
+@pytest.mark.parametrize(("event", "checkpoints", "model"), _crossed(RAISED))
 def test_a_task_that_is_retried_in_the_same_process_ends_as_if_undisturbed(
-    flow: Zygote, undisturbed: Nights, tmp_path: Path, event: str, checkpoints: str
+    flow: Zygote, undisturbed: Nights, tmp_path: Path, event: str, checkpoints: str, model: str
 ) -> None:
     """The memory that the failure left half changed is not believed."""
-    model = list(MODELS)[(list(RAISED).index(event) + list(CHECKPOINTS).index(checkpoints)) % 2]
     retries = {"execution": {"retries": 1, "retry_delay_seconds": 0}}
     case = _case(flow, undisturbed, tmp_path, model, checkpoints, retries)
     at, nth, when = RAISED[event]

@@ -66,6 +66,40 @@ def test_a_whole_storage(retrain: Retrain) -> None:
     assert "0 item(s), 0 bytes not needed" in out
 
 
+def test_a_storage_that_is_not_there_is_wrong_input(retrain: Retrain, tmp_path: Path) -> None:
+    """A check that looked at nothing must not say that all is well."""
+    (tmp_path / "empty").mkdir()
+    for place in ("nowhere", "empty"):
+        for command in (("verify",), ("repair",), ("gc", "--yes"), ("verify", "--json")):
+            code, out, err = retrain(*command, "--storage", str(tmp_path / place))
+            assert (code, out) == (2, "")
+            assert f"there is no storage at {tmp_path / place}" in err
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("name", ["run.json", "outcome.json", "attempts/00000001.json"])
+def test_a_document_of_a_run_that_was_deleted_is_missed(
+    name: str, retrain: Retrain, store: ArtifactStore, tmp_path: Path
+) -> None:
+    """Its other documents tell that it was there."""
+    path = f"runs/{run_ids(store)[0]}/{name}"
+    (tmp_path / "storage" / path).unlink()
+    code, _, err = retrain("verify")
+    assert code == 1
+    assert f"{path}: missing" in err
+
+
+def test_a_run_that_was_deleted_is_told_and_its_model_is_whole(
+    retrain: Retrain, store: ArtifactStore
+) -> None:
+    """A version is a copy of its own."""
+    (run_id,) = run_ids(store)
+    store.remove(f"runs/{run_id}")
+    code, out, _ = retrain("verify")
+    assert code == 0
+    assert f"run {run_id}, which made it, is not there any more" in out
+
+
 def test_damage_is_found_then_moved_aside(
     retrain: Retrain, store: ArtifactStore, tmp_path: Path
 ) -> None:
@@ -128,14 +162,6 @@ def test_a_name_that_is_not_there_is_wrong_input(retrain: Retrain) -> None:
         assert (code, out) == (2, "")
         assert "nobody" in err
         assert len(err.splitlines()) == 1
-
-
-def test_a_storage_that_is_not_there_yet(retrain: Retrain, tmp_path: Path) -> None:
-    """Nothing to check, nothing to clean, and nothing is made."""
-    place = ("--storage", str(tmp_path / "nowhere"))
-    for command in ("verify", "repair", "gc"):
-        assert retrain(command, *place)[0] == 0
-    assert not (tmp_path / "nowhere").exists()
 
 
 def test_a_model_is_shown_and_verified_by_its_alias(retrain: Retrain, store: ArtifactStore) -> None:

@@ -19,8 +19,8 @@ from uuid import uuid4
 from training.artifacts.backend import buffers_of, entry_of
 from training.artifacts.manifest import Manifest
 from training.artifacts.names import MANIFEST, is_name, taken
-from training.artifacts.secrets import refuse_credentials, without_secrets
 from training.errors import ExistsError, InputError, NotFoundError, RetrainError, StorageError
+from training.secrets import refuse_credentials, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

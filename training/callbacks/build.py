@@ -11,6 +11,7 @@ from training.callbacks.model_checkpoint import ModelCheckpointCallback
 from training.config import CustomCallbackConfig, EarlyStoppingConfig, LoggingCallbackConfig
 from training.errors import ConfigError
 from training.imports import import_class
+from training.secrets import revealed, unspoken
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -51,15 +52,16 @@ def build_callbacks(
 
 def _build(config: CallbackConfig, trusted: Collection[str] | None) -> CallbackBase | None:
     if isinstance(config, LoggingCallbackConfig):
-        settings = config.model_dump(exclude={"type", "enabled"})
+        settings = revealed(config).model_dump(exclude={"type", "enabled"})
         return LoggingCallback(**settings) if config.enabled else None
     if isinstance(config, EarlyStoppingConfig):
         return EarlyStoppingCallback(**config.model_dump(exclude={"type"}))
     return _custom(config, trusted)
 
 
+@unspoken()
 def _custom(config: CustomCallbackConfig, trusted: Collection[str] | None) -> CallbackBase:
-    settings = config.model_extra or {}
+    settings = revealed(config, trusted).model_extra or {}
     try:
         built: CallbackBase = import_class(config.type, trusted)(**settings)
     except TypeError as error:

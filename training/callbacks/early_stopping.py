@@ -29,7 +29,7 @@ class EarlyStoppingCallback(CallbackBase):
 
         Raises:
             ValidationError: a setting is wrong.
-            MetricError: the monitor's name does not say whether lower is better.
+            ConfigError: the monitor's name does not say whether lower is better.
         """
         self.config = EarlyStoppingConfig(monitor=monitor, **settings)
         self._start()

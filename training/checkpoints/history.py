@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from training.artifacts.shapes import METRICS, Shape, require
 from training.errors import ExistsError, IntegrityError, NotFoundError
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ BLOCK = 64
 
 Row = dict[str, Any]
 """`epoch`, `step`, `digest` (of the weights), `metrics`: nothing that a clock decides."""
+
+_ROW: Shape = {"epoch": int, "step": int, "digest": str, "metrics": METRICS}
 
 
 class History:
@@ -84,24 +87,30 @@ class History:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to where a checkpoint was."""
+        """Go back to where a checkpoint was.
+
+        Raises:
+            IntegrityError: the checkpoint has no history that could be one.
+        """
+        require(state, {"blocks": int, "first_epoch": int, "tail": list}, self._folder, "history")
         self._blocks = state["blocks"]
         self.first_epoch = state["first_epoch"]
-        self._tail = [dict(row) for row in state["tail"]]
+        self._tail = [dict(require(row, _ROW, self._folder, "a row")) for row in state["tail"]]
 
     def _path(self, block: int) -> str:
         return f"{self._folder}/{block:08d}.json"
 
     def _read(self, block: int) -> list[Row]:
         try:
-            rows: list[Row] = self._store.document(self._path(block))["rows"]
+            body = self._store.document(self._path(block))
         except NotFoundError:
             first = self.first_epoch + block * BLOCK
             raise IntegrityError(
                 f"{self._path(block)} is gone: the history of epochs {first} to "
                 f"{first + BLOCK - 1}; bring it back from a backup of the storage"
             ) from None
-        return rows
+        rows: list[Row] = require(body, {"rows": list}, self._path(block))["rows"]
+        return [require(row, _ROW, self._path(block), "a row") for row in rows]
 
     def _write(self, block: int, rows: list[Row]) -> None:
         path = self._path(block)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Level = Literal["error", "warning", "off"]
 Quantile = Annotated[float, Field(gt=0.5, lt=1)]
+Exchange = Annotated[str, Field(pattern=r"^[A-Z0-9_/]{2,12}$")]
 Portion = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
@@ -42,9 +43,10 @@ class GapsCheck(Section):
 
     type: Literal["gaps"] = "gaps"
     level: Level = "warning"
-    calendar: Literal["auto", "always", "weekdays"] = "auto"
+    calendar: Literal["auto", "always", "weekdays"] | Exchange = "auto"
     """`always`: a bar in each step of time; `weekdays`: none at weekends, and within a day only
-    as long as others of the day follow; `auto`: which of them the table itself shows."""
+    as long as others of the day follow; `auto`: which of them the table itself shows; the code of
+    an exchange, such as XNYS or XLON: the days on which it was open (extra `calendars`)."""
     longest: Count = 5
     """Missing bars in a row (within a day) or missing days in a row that are no finding."""
 
@@ -119,6 +121,15 @@ class RevisedCheck(Section):
     level: Level = "warning"
 
 
+class SchemaCheck(Section):
+    """A schema of the user's own, written with pandera (extra `pandera`)."""
+
+    type: Literal["schema"] = "schema"
+    level: Level = "error"
+    schema_name: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+    """`module:name` of a DataFrameSchema, or of a DataFrameModel."""
+
+
 class LeakageCheck(Section):
     """Features that change when later rows do; tried out on a sample of the rows."""
 
@@ -138,12 +149,13 @@ Check = Annotated[
     | Annotated[SplitsCheck, Tag("splits")]
     | Annotated[DriftCheck, Tag("drift")]
     | Annotated[RevisedCheck, Tag("revised")]
-    | Annotated[LeakageCheck, Tag("leakage")],
+    | Annotated[LeakageCheck, Tag("leakage")]
+    | Annotated[SchemaCheck, Tag("schema")],
     by_type(
         "check",
         (
             *("missing", "constant", "gaps", "stale", "outliers"),
-            *("prices", "splits", "drift", "revised", "leakage"),
+            *("prices", "splits", "drift", "revised", "leakage", "schema"),
         ),
     ),
 ]

@@ -33,6 +33,12 @@ class DataConfig(Section):
     """Where the rows come from."""
     features: tuple[Feature, ...] = (ReturnsFeature(lags=5), RsiFeature())
     """What the model sees, computed from this row and the rows before it."""
+    symbol_column: str | None = Field(
+        default=None,
+        description="Name of the column that says which symbol a row is of, where a table has "
+        "several: each is transformed by itself, and parts are cut by time.",
+        json_schema_extra=IF_SET,
+    )
     target: Target = DirectionTarget()
     """What the model learns to say."""
     split: Split = SplitConfig()

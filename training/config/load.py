@@ -2,12 +2,14 @@
 
 The order: the file that `extends` names, then the file itself, then `--set`, each over the one
 before; then `${VAR}` is filled in from the environment; then the whole is checked once.
+
+A variable that is a secret is not filled in: it stays `${VAR}` until it is used
+(`training.secrets`), and it may stand only where its value is not needed before.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +20,14 @@ from training.config.explain import explain
 from training.config.root import RunConfig
 from training.config.strict_yaml import parse_yaml
 from training.errors import ConfigError
+from training.secrets import VARIABLE, has_password, is_secret
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable, Mapping
 
-_VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_]\w*)(?::(?P<default>[^}]*))?\}")
+_WITH_SECRETS = (("data", "source"), ("model",), ("callbacks",))
+"""Sections whose secrets are looked up where they are used."""
 
 
 def load_config(path: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
@@ -125,21 +130,34 @@ def _fill(value: Any, origin: str, key: tuple[str, ...]) -> Any:  # noqa: ANN401
         return {name: _fill(item, origin, (*key, str(name))) for name, item in value.items()}
     if isinstance(value, list):
         return [_fill(item, origin, (*key, str(i))) for i, item in enumerate(value)]
-    if not isinstance(value, str) or "${" not in value:
+    if not isinstance(value, str):
         return value
+    where = f"{origin}: {'.'.join(key)}"
+    if has_password(value):
+        raise ConfigError(
+            f"{where} is a URL with a password or a key in it, which would be stored; put that "
+            "into an environment variable and write ${VARIABLE} in its place"
+        )
 
     def lookup(match: re.Match[str]) -> str:
         found = os.environ.get(match["name"], match["default"])
         if found is None:
             raise ConfigError(
-                f"{origin}: {'.'.join(key)} = {value!r}: the environment has no variable "
-                f"{match['name']}; set it, or give a default as in ${{{match['name']}:value}}"
+                f"{where} = {value!r}: the environment has no variable {match['name']}; "
+                f"set it, or give a default as in ${{{match['name']}:value}}"
             )
-        return found
+        if not is_secret(match["name"], found):
+            return found
+        if not any(key[: len(section)] == section for section in _WITH_SECRETS):
+            raise ConfigError(
+                f"{where} = {value!r}: {match['name']} is a secret by its name or its value, and "
+                "this would be stored; expected secrets in data.source, model and callbacks alone"
+            )
+        return match[0]
 
-    filled = _VARIABLE.sub(lookup, value)
+    filled = VARIABLE.sub(lookup, value)
     # A value that is one variable and nothing else may be a number: epochs: ${EPOCHS:20}.
-    return _scalar(filled) if _VARIABLE.fullmatch(value) else filled
+    return _scalar(filled) if VARIABLE.fullmatch(value) else filled
 
 
 def _scalar(text: str) -> str | int | float | bool | None:

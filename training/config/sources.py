@@ -27,6 +27,9 @@ class _Rows(Section):
     """First timestamp that is read (included)."""
     end: dt.datetime | dt.date | None = None
     """Last timestamp that is read (included)."""
+    as_of: dt.datetime | dt.date | None = None
+    """The table as it was known then: no row later than this. A source that keeps versions of its
+    rows is told (`:as_of` in a query, `as_of_parameter`, an argument `as_of`)."""
 
 
 class SampleSource(_Rows):
@@ -74,7 +77,8 @@ class SqlSource(_Rows):
     query: str
     """One SELECT; what changes is written as `:name` and given in `parameters`."""
     parameters: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
-    """Values that are bound to the query; `:start` and `:end` are those of this section."""
+    """Values that are bound to the query; `:start`, `:end` and `:as_of` are those of this
+    section."""
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -105,13 +109,29 @@ class HttpSource(_Rows):
     start_parameter: str | None = None
     """Name of the parameter that `start` is sent as."""
     end_parameter: str | None = None
-    """Name of the parameter that `end` is sent as."""
+    """Name of the parameter that `end` is sent as, or `as_of`, where that is earlier."""
+    as_of_parameter: str | None = None
+    """Name of the parameter that `as_of` is sent as."""
+    page_parameter: str | None = None
+    """Name of the parameter with the number of the page: 1, 2, 3, … until one has no rows."""
+    next_page: str | None = None
+    """Where in the JSON the URL of the next page is, as `path.to.next`; none there: it was the
+    last."""
     bearer_variable: str | None = None
     """Name of the environment variable with a token for `Authorization: Bearer`."""
     secret_headers: dict[str, str] = Field(default_factory=dict)
     """Names of headers, each with the environment variable that has its value."""
     secret_parameters: dict[str, str] = Field(default_factory=dict)
     """Names of parameters, each with the environment variable that has its value."""
+
+    @model_validator(mode="after")
+    def _one_way_to_page(self) -> Self:
+        if self.page_parameter and self.next_page:
+            raise ValueError("give one of page_parameter and next_page")
+        if self.next_page and self.format != "json":
+            raise ValueError("next_page is looked for in JSON; set format: json")
+        return self
+
     retries: Count = 4
     """How often a request is sent again that got no answer, 429, or a server's error."""
     timeout_seconds: PositiveFloat = 30.0
@@ -133,7 +153,7 @@ class YfinanceSource(_Rows):
 class CustomSource(_Rows):
     """A function of the user's own that gives a DataFrame; other keys are its arguments.
 
-    `start`, `end` and `columns` are handed on to a function that has such arguments.
+    `start`, `end`, `as_of` and `columns` are handed on to a function that has such arguments.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)

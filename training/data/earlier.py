@@ -25,6 +25,11 @@ class Earlier:
     tables: tuple[Mapping[str, Any], ...] = ()
     champion: Mapping[str, Any] | None = None
 
+    def of(self, symbol: str) -> Earlier:
+        """What was seen of one symbol; of a table without symbols, ''."""
+        tables = ({**table, "seen": table.get("seen", {}).get(symbol)} for table in self.tables)
+        return Earlier(tuple(tables), self.champion)
+
     def last_other(self, seen: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Digests of the newest table that is not this very one; None: there is none.
 

@@ -45,6 +45,7 @@ def keep_table(store: ArtifactStore, table: Table, lineage: Mapping[str, Any] | 
     metadata = {
         "fingerprint": table.fingerprint,
         "time": table.time,
+        "symbol": table.symbol,
         "description": dict(table.description),
         "lineage": dict(lineage or {}),
     }
@@ -76,7 +77,8 @@ def kept_table(store: ArtifactStore, wanted: str) -> Table:
     found = fingerprint(frame)
     if found != wanted:
         raise IntegrityError(f"{path}: holds the table {found}, and not {wanted}; remove it")
-    return Table(frame, metadata["time"], wanted, dict(metadata["description"]))
+    told, symbol = dict(metadata["description"]), metadata["symbol"]
+    return Table(frame, metadata["time"], wanted, told, symbol)
 
 
 def kept_tables(store: ArtifactStore) -> list[dict[str, Any]]:

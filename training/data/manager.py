@@ -32,9 +32,11 @@ from training.data.sources import Rows, read_rows
 from training.data.sources.columns import time_name
 from training.data.sources.parquet_files import parquet_batches
 from training.data.split import Known, count_folds, split_rows
+from training.data.symbols import each, known_rows, split_symbols, stretches
 from training.data.table import Table, fingerprint
 from training.data.targets import forward_returns, horizon, labels, looks_back, task_of
 from training.data.timeline import Timeline, in_time
+from training.secrets import hidden, revealed, unspoken, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -93,19 +95,26 @@ class DataManager:
             earlier=earlier or self._earlier,
         )
 
+    @unspoken()
     def load(self) -> Table:
         """Read the source, check it, take its fingerprint.
 
         Raises:
             DataError: with all that was found wrong, a line each.
         """
-        rows = read_rows(self.config.source, self._frame, self._trusted)
+        rows = read_rows(self._to_read().source, self._frame, self._trusted)
         findings = Findings(rows, self.config.check_rows)
         timeline = in_time(rows.frame, self.config, findings)
-        frame = self._checked(timeline.frame, timeline.time, findings)
-        description = _describe(frame, rows, timeline)
-        description |= known(findings=findings.to_json(), seen=seen_rows(frame, timeline.time))
-        return Table(frame, timeline.time, fingerprint(frame), description)
+        frame, symbol = self._checked(timeline, findings), self.config.symbol_column
+        description = hidden(_describe(frame, rows, timeline))
+        seen = {
+            name: seen_rows(frame[rows_of], timeline.time)
+            for name, rows_of in stretches(frame, symbol).items()
+        }
+        description |= known(
+            symbols=list(seen) if symbol else (), findings=findings.to_json(), seen=known(**seen)
+        )
+        return Table(frame, timeline.time, fingerprint(frame), description, symbol)
 
     def folds(self, table: Table | None = None) -> Iterator[Dataset]:
         """The data of each fold of a split that has several, earliest first.
@@ -129,8 +138,8 @@ class DataManager:
         Raises:
             DataError: with all that was found wrong, a line each.
         """
-        if table is None and split is None and goes_to_disk(self.config):
-            data = self._from_disk()
+        if table is None and split is None and goes_to_disk(to_read := self._to_read()):
+            data = self._from_disk(to_read)
         else:
             data = self._from_table(table or self.load(), split or self.config.split)
         for finding in data.description.get("findings", ()):
@@ -143,23 +152,28 @@ class DataManager:
         where = str(table.description.get("source", "the table"))
         findings = Findings(Rows(frame, where), self.config.check_rows)
         pipeline = self._pipeline(frame, table.time)
-        values, y = pipeline.compute(frame, table.time), labels(target, frame)
-        ahead = horizon(target)
-        task, outputs = task_of(target, y[: len(y) - ahead], findings)
-        first = max(pipeline.warm_up, looks_back(target))
+        values = each(lambda rows: pipeline.compute(rows, table.time), frame, table.symbol)
+        y = each(lambda rows: labels(target, rows), frame, table.symbol)
+        found = list(stretches(frame, table.symbol).values())
+        ahead, first = horizon(target), max(pipeline.warm_up, looks_back(target))
+        task, outputs = task_of(target, y[known_rows(found, 0, ahead)], findings)
         times = table.times
-        parts = split_rows(split, Known(len(frame), first, ahead, times, y))
+        if table.symbol is None or times is None:
+            parts = split_rows(split, Known(len(frame), first, ahead, times, y))
+        else:
+            parts = split_symbols(split, found, times, back=first, ahead=ahead)
         learnt = values[parts.train]
         check_varying(learnt.min(axis=0), learnt.max(axis=0), pipeline.names, findings)
-        self._check_features(pipeline, table, values[first:], findings)
+        self._check_features(pipeline, table, values, first, findings)
         findings.raise_any()
         pipeline.fit(learnt)
         x = pipeline.scale(values)
-        finite = np.atleast_1d(np.isfinite(x[pipeline.warm_up :]).all(axis=0))
-        check_finite(finite, pipeline, findings)
+        usable = known_rows(found, pipeline.warm_up, 0)
+        check_finite(np.atleast_1d(np.isfinite(x[usable]).all(axis=0)), pipeline, findings)
         findings.raise_any()
         y = typed_labels(y, task, self.config.dtype)
-        whole = Part(x, y, times, forward_returns(target, frame))
+        returns = each(lambda rows: forward_returns(target, rows), frame, table.symbol)
+        whole = Part(x, y, times, returns)
         train, validation, test = (part_of(whole, part, pipeline.look_back) for part in parts)
         sizes = {"train": len(train.x), "validation": len(validation.x), "test": len(test.x)}
         return Dataset(
@@ -171,7 +185,7 @@ class DataManager:
             outputs=outputs,
             fingerprint=table.fingerprint,
             pipeline=pipeline,
-            bars_per_year=bars_per_year(times),
+            bars_per_year=bars_per_year(table.moments),
             description=table.description
             | {"features": len(pipeline.input_names), "parts": sizes}
             | known(findings=[*table.description.get("findings", ()), *findings.to_json()]),
@@ -180,29 +194,45 @@ class DataManager:
     def _pipeline(self, frame: pd.DataFrame, time: str | None) -> FeaturePipeline:
         config = self.config
         label = config.target.column if isinstance(config.target, ColumnTarget) else None
-        features = spelt_out(config.features, numeric_columns(frame, (time, label)))
+        left_out = (time, label, config.symbol_column)
+        features = spelt_out(config.features, numeric_columns(frame, left_out))
         return FeaturePipeline(
-            features, config.scaler, config.dtype, look_back=self._look_back, trusted=self._trusted
+            features,
+            config.scaler,
+            config.dtype,
+            look_back=self._look_back,
+            symbol=config.symbol_column,
+            trusted=self._trusted,
         )
 
-    def _from_disk(self) -> Dataset:
+    def _to_read(self) -> DataConfig:
+        """The configuration with the source's secrets filled in: to use, not to keep.
+
+        The column of symbols comes by itself, as that of times does.
+        """
+        source, symbol = revealed(self.config.source), self.config.symbol_column
+        if symbol is not None and source.columns is not None and symbol not in source.columns:
+            source = source.model_copy(update={"columns": (symbol, *source.columns)})
+        return self.config.model_copy(update={"source": source})
+
+    def _from_disk(self, config: DataConfig) -> Dataset:
         """The same data set from mapped files."""
-        source: Any = self.config.source
+        source: Any = config.source
         first = next(parquet_batches(source, FIRST_ROWS))
         time = time_name([str(name) for name in first.columns], source.time_column)
-        findings = Findings(Rows(first, str(source.path)), self.config.check_rows)
+        findings = Findings(Rows(first, without_secrets(str(source.path))), config.check_rows)
         pipeline = self._pipeline(first, time)
         used, prices = self._used(pipeline, time, findings)
         findings.raise_any()
-        return disk_dataset(self.config, pipeline, used, prices, self._check_sample)
+        return disk_dataset(config, pipeline, used, prices, self._check_sample)
 
     def _check_sample(self, frame: pd.DataFrame, time: str | None, findings: Findings) -> None:
         """The checks of a table and of its features, as far as some of its rows show them."""
         pipeline = self._pipeline(frame, time)
         _, prices = self._used(pipeline, time, findings)
-        check_table(self._checks, self._view(frame, frame, time, prices), findings)
-        values = pipeline.compute(frame, time)[pipeline.warm_up :]
-        self._check_features(pipeline, Table(frame, time, ""), values, findings)
+        self._check_rows(frame, frame, time, prices, findings)
+        values = pipeline.compute(frame, time)
+        self._check_features(pipeline, Table(frame, time, ""), values, pipeline.warm_up, findings)
         findings.raise_any()
 
     def _used(
@@ -222,9 +252,10 @@ class DataManager:
         prices = dict.fromkeys((*pipeline.prices, *((target.column,) if has_price else ())))
         return tuple(used), tuple(prices)
 
-    def _checked(self, frame: pd.DataFrame, time: str | None, findings: Findings) -> pd.DataFrame:
+    def _checked(self, timeline: Timeline, findings: Findings) -> pd.DataFrame:
         """The rows that can be used, with the columns that are used as float64."""
         config, target = self.config, self.config.target
+        frame, time, _ = timeline
         pipeline = self._pipeline(frame, time)
         used, prices = self._used(pipeline, time, findings)
         numbers = as_numbers(frame, used, prices, findings)
@@ -233,14 +264,17 @@ class DataManager:
             check_missing(numbers, used, findings, way)
         kept = _time_first(numbers.frame[~numbers.missing], time)
         back, ahead = max(pipeline.warm_up, looks_back(target)), horizon(target)
-        left = len(kept) - back - ahead
+        left = sum(
+            max(rows.stop - rows.start - back - ahead, 0)
+            for rows in stretches(kept, config.symbol_column).values()
+        )
         if left < max(config.min_rows, 1):
             findings.add(
-                f"{max(left, 0)} rows are left of {len(frame)}, when features have looked back "
+                f"{left} rows are left of {len(frame)}, when features have looked back "
                 f"{back} and the target {ahead} ahead; expected at least data.min_rows = "
                 f"{config.min_rows}"
             )
-        check_table(self._checks, self._view(numbers.frame, kept, time, prices), findings)
+        self._check_rows(numbers.frame, kept, time, prices, findings)
         findings.raise_any()
         return kept.reset_index(drop=True)
 
@@ -248,30 +282,66 @@ class DataManager:
     def _checks(self) -> tuple[Check, ...]:
         return with_defaults(self.config.checks)
 
-    def _view(
-        self, frame: pd.DataFrame, kept: pd.DataFrame, time: str | None, prices: Collection[str]
-    ) -> View:
-        numbers = {
-            name: values.where(np.isfinite(values))
-            for name in numeric_columns(frame, (time,))
-            if (values := to_numbers(frame[name])).notna().any()
-        }
-        source = self.config.source
-        return View(frame, kept, numbers, time, tuple(prices), source, self._earlier)
+    def _check_rows(
+        self,
+        frame: pd.DataFrame,
+        kept: pd.DataFrame,
+        time: str | None,
+        prices: Collection[str],
+        findings: Findings,
+    ) -> None:
+        """The configured checks, of each symbol by itself."""
+        symbol = self.config.symbol_column
+        used = stretches(kept, symbol)
+        for name, rows in stretches(frame, symbol).items():
+            one = frame[rows]
+            numbers = {
+                column: _finite(values)
+                for column in numeric_columns(one, (time, symbol))
+                if (values := to_numbers(one[column])).notna().any()
+            }
+            view = View(
+                one,
+                kept[used.get(name, slice(0, 0))],
+                numbers,
+                time,
+                tuple(prices),
+                self.config.source,
+                self._earlier.of(name),
+                self._trusted,
+            )
+            check_table(self._checks, view, findings)
 
     def _check_features(
-        self, pipeline: FeaturePipeline, table: Table, values: Array, findings: Findings
+        self,
+        pipeline: FeaturePipeline,
+        table: Table,
+        values: Array,
+        first: int,
+        findings: Findings,
     ) -> None:
+        """Of several symbols, the one with the most rows is the sample."""
         target = self.config.target
         label = target.column if isinstance(target, ColumnTarget) else None
-        source = pipeline.source_columns(table.frame, table.time)
+        rows = max(
+            stretches(table.frame, table.symbol).values(), key=lambda rows: rows.stop - rows.start
+        )
+        sample = Table(table.frame[rows], table.time, "")
+        source = pipeline.source_columns(sample.frame, sample.time)
+        values = values[rows][first:]
         for check in self._checks:
             report = Report.of(check, findings)
             if isinstance(check, LeakageCheck):
                 check_leakage(check, pipeline.recipes, source, label, report)
             elif isinstance(check, DriftCheck):
-                new_rows = self._earlier.new_rows(table.times)
+                new_rows = self._earlier.new_rows(sample.times)
                 check_drift(check, values, pipeline.names, new_rows, report)
+
+
+def _finite(values: pd.Series[float]) -> pd.Series[float]:
+    """NaN in the place of what is infinite; the column itself where nothing is."""
+    finite = np.isfinite(values)
+    return values if finite.all() else values.where(finite)
 
 
 def _time_first(frame: pd.DataFrame, time: str | None) -> pd.DataFrame:
@@ -282,6 +352,6 @@ def _time_first(frame: pd.DataFrame, time: str | None) -> pd.DataFrame:
 def _describe(frame: pd.DataFrame, rows: Rows, timeline: Timeline) -> dict[str, Any]:
     found: dict[str, Any] = {"source": rows.where, "rows": len(frame)}
     if timeline.time is not None:
-        found |= span_of(frame[timeline.time])
+        found |= span_of(frame[timeline.time].sort_values())
     found["columns"] = [str(name) for name in frame.columns]
     return found | known(notes=[*rows.notes, *timeline.notes])

@@ -79,11 +79,12 @@ def to_numbers(column: pd.Series[Any]) -> pd.Series[float]:
     """As float64, NaN where a value is no number; times are none, though they can be counted."""
     import pandas as pd
 
-    none = pd.Series(np.nan, index=column.index, name=column.name, dtype="float64")
-    if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
-        return none
-    numbers = pd.to_numeric(column, errors="coerce")
-    return none if pd.api.types.is_complex_dtype(numbers) else numbers.astype("float64")
+    kinds = pd.api.types
+    is_time = kinds.is_datetime64_any_dtype(column) or kinds.is_timedelta64_dtype(column)
+    numbers = column if is_time else pd.to_numeric(column, errors="coerce")
+    if is_time or kinds.is_complex_dtype(numbers):
+        return pd.Series(np.nan, index=column.index, name=column.name, dtype="float64")
+    return numbers.astype("float64")
 
 
 def _is_meant_as_numbers(column: pd.Series[Any]) -> bool:

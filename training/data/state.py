@@ -48,6 +48,7 @@ class PipelineState(BaseModel):
     scale: Annotated[Vector, AfterValidator(_divisors)]
     look_back: Annotated[int, Field(strict=True, ge=1)] = 1
     flat: bool = True
+    symbol: str | None = None
 
     @classmethod
     def read(cls, state: Mapping[str, Any]) -> Self:

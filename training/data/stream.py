@@ -49,6 +49,8 @@ class FeatureStream:
             DataError: with all that is wrong with the rows.
             ConfigError: a function of the user's own may look back to the first row.
         """
+        if self._pipeline.symbol is not None:
+            return self._at_once(frame)
         rows = Rows(frame.reset_index(drop=True), where, ((where, -self.seen),))
         new = self._pipeline.source_of(rows)
         if self.seen:
@@ -101,6 +103,16 @@ class FeatureStream:
         self._scaled = scaled[len(scaled) - min(len(scaled), look_back.rows - 1) :].copy()
         inputs = self._pipeline.inputs(np.ascontiguousarray(scaled))
         return np.ascontiguousarray(inputs) if look_back.flat else inputs
+
+    def _at_once(self, frame: pd.DataFrame) -> Array:
+        """Rows of several series, which are not cut."""
+        if self.seen:
+            raise ConfigError(
+                "a table of several symbols cannot be scored in pieces; score all of its rows at "
+                "once (--chunk-rows 0), or each symbol by itself"
+            )
+        self.seen += len(frame)
+        return self._pipeline.transform(frame)
 
     def _require_known_memory(self) -> None:
         own = next((one.step for one in self._recipes if one.step is not None), None)

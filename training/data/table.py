@@ -29,17 +29,26 @@ class Table:
             no time.
         fingerprint: digest of the values, whatever they came from.
         description: plain values for a person: source, rows, first, last, columns, notes.
+        symbol: the name of the column with the symbol, by which rows are sorted first; None: the
+            table has one series.
     """
 
     frame: pd.DataFrame
     time: str | None
     fingerprint: str
     description: dict[str, Any] = field(default_factory=dict)
+    symbol: str | None = None
 
     @property
     def times(self) -> Array | None:
         """Of the rows, datetime64[ns], in UTC where a zone is known; None: rows have no time."""
         return None if self.time is None else plain_times(self.frame[self.time])
+
+    @property
+    def moments(self) -> Array | None:
+        """The times that there are, each once, in order; None: rows have no time."""
+        times = self.times
+        return times if times is None or self.symbol is None else np.unique(times)
 
 
 def fingerprint(frame: pd.DataFrame) -> str:

@@ -33,12 +33,18 @@ class Timeline(NamedTuple):
 
 def in_time(frame: pd.DataFrame, config: DataConfig, findings: Findings) -> Timeline:
     """The rows of the window in order of time; a table that is newest first is turned round."""
+    import pandas as pd
+
     names = list(frame.columns)
     time = time_name(names, config.source.time_column)
     window = Window.of(config.source)
+    if config.symbol_column is not None:
+        _check_symbols(frame, time, config.symbol_column, findings)
     if time is None:
         if not window.is_open:
-            findings.add("data.source.start and end need times; name data.source.time_column")
+            findings.add(
+                "data.source.start, end and as_of need times; name data.source.time_column"
+            )
         return Timeline(frame, None)
     if time not in names:
         findings.add(missing_column(time, names))
@@ -54,11 +60,42 @@ def in_time(frame: pd.DataFrame, config: DataConfig, findings: Findings) -> Time
     if len(frame) and not within.any():
         span = f"{read.times.min()} to {read.times.max()}"
         findings.add(f"no row is within {window}; the table has {span}")
-    frame = _each_once(frame[within], time, config.on_duplicates, findings)
+    frame = frame[within]
+    if config.symbol_column is None or not len(frame):
+        return _one_series(frame, time, notes, config, findings)
+    series = [
+        _one_series(rows, time, notes, config, findings)
+        for _, rows in frame.groupby(config.symbol_column, sort=True)
+    ]
+    told = dict.fromkeys(note for one in series for note in one.notes)
+    return Timeline(pd.concat([one.frame for one in series]), time, tuple(told))
+
+
+def _one_series(
+    frame: pd.DataFrame,
+    time: str,
+    notes: tuple[str, ...],
+    config: DataConfig,
+    findings: Findings,
+) -> Timeline:
+    frame = _each_once(frame, time, config.on_duplicates, findings)
     if _is_newest_first(frame[time]):
         return Timeline(frame.iloc[::-1], time, (*notes, "newest first: turned round"))
     _check_order(frame[time], findings)
     return Timeline(frame, time, notes)
+
+
+def _check_symbols(frame: pd.DataFrame, time: str | None, symbol: str, findings: Findings) -> None:
+    """Each row must say of which symbol it is, and when."""
+    if symbol not in frame.columns:
+        findings.add(missing_column(symbol, list(frame.columns)))
+    elif frame[symbol].isna().any():
+        findings.add_values(
+            frame[symbol][frame[symbol].isna()], "no symbol", "say of which symbol each row is"
+        )
+    if time is None:
+        findings.add("several symbols need times; name data.source.time_column")
+    findings.raise_any()
 
 
 def _each_once(

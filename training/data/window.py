@@ -28,13 +28,9 @@ class Window:
 
     @classmethod
     def of(cls, source: Source) -> Window:
-        """What `start` and `end` of a source mean."""
-        import pandas as pd
-
-        last = bound(source.end)
-        if last is not None and last == last.normalize():
-            last += pd.Timedelta(days=1) - pd.Timedelta(nanoseconds=1)
-        return cls(bound(source.start), last)
+        """What `start`, `end` and `as_of` of a source mean."""
+        last = last_of(source)
+        return cls(bound(source.start), None if last is None else _end_of(last))
 
     @property
     def is_open(self) -> bool:
@@ -59,6 +55,22 @@ class Window:
         return f"{self.first or 'the first'} to {self.last or 'the last'}"
 
 
+def last_of(source: Source) -> dt.datetime | dt.date | None:
+    """The earlier one of `end` and `as_of`, as it is written."""
+    given = [at for at in (source.end, source.as_of) if at is not None]
+    return min(given, key=_end_of, default=None)
+
+
+def _end_of(given: dt.date) -> pd.Timestamp:
+    """A last time; of a date the end of the day."""
+    import pandas as pd
+
+    last = _in_utc(given)
+    if last == last.normalize():
+        last += pd.Timedelta(days=1) - pd.Timedelta(nanoseconds=1)
+    return last
+
+
 def written(given: dt.datetime | dt.date | None) -> str | None:
     """A time of a configuration in ISO 8601; midnight without a zone is a date."""
     if isinstance(given, dt.datetime):
@@ -69,10 +81,12 @@ def written(given: dt.datetime | dt.date | None) -> str | None:
 
 def bound(given: dt.datetime | dt.date | None) -> pd.Timestamp | None:
     """A time of a configuration, in UTC without saying so, within what nanoseconds can count."""
+    return None if given is None else _in_utc(given)
+
+
+def _in_utc(given: dt.date) -> pd.Timestamp:
     import pandas as pd
 
-    if given is None:
-        return None
     at = pd.Timestamp(given)
     at = at.tz_convert("UTC").tz_localize(None) if at.tzinfo is not None else at
     earliest, latest = pd.Timestamp.min, pd.Timestamp.max  # of what nanoseconds can count

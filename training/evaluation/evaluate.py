@@ -28,7 +28,8 @@ def check_evaluation(data: DataConfig, evaluation: EvaluationConfig) -> None:
     """Refuse what cannot be measured, before anything is trained.
 
     Raises:
-        ConfigError: a backtest of a target that says no direction of a price.
+        ConfigError: a backtest of a target that says no direction of a price, or of several
+            symbols.
     """
     if evaluation.backtest is not None and not isinstance(
         data.target, DirectionTarget | ReturnTarget
@@ -36,6 +37,11 @@ def check_evaluation(data: DataConfig, evaluation: EvaluationConfig) -> None:
         raise ConfigError(
             "evaluation.backtest needs a target made of a price (direction or return), and "
             f"data.target.type = {data.target.type!r}; leave the backtest out"
+        )
+    if evaluation.backtest is not None and data.symbol_column is not None:
+        raise ConfigError(
+            "evaluation.backtest trades one symbol, and data.symbol_column = "
+            f"{data.symbol_column!r} says that there are several; leave the backtest out"
         )
 
 

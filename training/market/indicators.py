@@ -34,8 +34,9 @@ class Bands(NamedTuple):
 
 def log_returns(price: Array) -> Array:
     """ln(p[t] / p[t-1]); the first is NaN."""
+    logs = np.log(price)
     returns = np.full(len(price), np.nan)
-    returns[1:] = np.diff(np.log(price))
+    np.subtract(logs[1:], logs[:-1], out=returns[1:])
     return returns
 
 
@@ -79,10 +80,13 @@ def relative_strength_index(price: Array, window: int) -> Array:
     change = np.diff(price)
     if len(change) >= window:
         gain = wilder_mean(np.maximum(change, 0.0), window)
-        loss = wilder_mean(np.maximum(-change, 0.0), window)
-        moved = gain + loss
-        share = np.divide(gain, moved, out=np.full(len(moved), 0.5), where=moved > 0)
-        rsi[window:] = 100.0 * share
+        np.negative(change, out=change)
+        moved = wilder_mean(np.maximum(change, 0.0, out=change), window)
+        moved += gain
+        share = rsi[window:]
+        share[:] = 0.5
+        np.divide(gain, moved, out=share, where=moved > 0)
+        share *= 100.0
     return rsi
 
 
@@ -92,7 +96,7 @@ def historical_volatility(price: Array, window: int) -> Array:
     The first `window` values are NaN.
     """
     volatility = np.full(len(price), np.nan)
-    volatility[1:] = rolling_deviation(np.diff(np.log(price)), window, sample=True)
+    volatility[1:] = rolling_deviation(log_returns(price)[1:], window, sample=True)
     return volatility
 
 

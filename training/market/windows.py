@@ -62,12 +62,18 @@ class Carry:
         return means
 
 
+BLOCK = 8192
+"""Rows that are worked on at once: they stay in cache while the window goes over them."""
+
+
 def window_sum(values: Array, window: int) -> Array:
     """Sums of `window` neighbours, shape (values - window + 1,)."""
     rows = len(values) - window + 1
     total = np.zeros(rows)
-    for offset in range(window):
-        total += values[offset : offset + rows]
+    for at in range(0, rows, BLOCK):
+        block = total[at : at + BLOCK]
+        for first in range(at, at + window):
+            block += values[first : first + len(block)]
     return total
 
 
@@ -91,8 +97,13 @@ def rolling_deviation(values: Array, window: int, *, sample: bool) -> Array:
     if len(values) >= window:
         mean = window_sum(values, window) / window
         squares = np.zeros_like(mean)
-        for offset in range(window):
-            squares += np.square(values[offset : offset + len(mean)] - mean)
+        for at in range(0, len(mean), BLOCK):
+            block, middle = squares[at : at + BLOCK], mean[at : at + BLOCK]
+            distance = np.empty_like(block)
+            for first in range(at, at + window):
+                np.subtract(values[first : first + len(block)], middle, out=distance)
+                np.multiply(distance, distance, out=distance)
+                block += distance
         deviation[window - 1 :] = np.sqrt(squares / (window - sample))
     return deviation
 

@@ -11,6 +11,7 @@ from training.config.training import TrainingConfig
 from training.errors import ConfigError, did_you_mean
 from training.imports import import_class
 from training.models.base import Model
+from training.secrets import revealed, unspoken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -66,16 +67,17 @@ class ModelFactory:
             raise ConfigError(f"model.type = {config.type!r}: {did_you_mean(config.type, known)}")
         return _builder(config.type)(config, spec, training or TrainingConfig(), self.trusted)
 
+    @unspoken()
     def _custom(self, config: CustomModelConfig, spec: ModelSpec) -> Model:
         found = import_class(config.type, self.trusted)
-        keys = config.model_extra or {}
+        keys = revealed(config, self.trusted).model_extra or {}
         _check_keys(config.type, found, keys)
         try:
             model = found(spec=spec, **keys)
         except (TypeError, ValueError) as error:
             raise ConfigError(
-                f"model.type = {config.type!r} with {keys or 'no further keys'} was refused by "
-                f"its constructor: {error}"
+                f"model.type = {config.type!r} with {config.model_extra or 'no further keys'} was "
+                f"refused by its constructor: {error}"
             ) from error
         return _checked(config.type, model)
 

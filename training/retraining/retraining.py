@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from training.artifacts import ArtifactStore
 from training.data import DataManager
-from training.errors import ConflictError, DataError, NotFoundError
+from training.errors import ConfigError, ConflictError, DataError, NotFoundError
 from training.registry import ModelReference, ModelRegistry, load_model, open_registry
 from training.registry.promotion import DecisionLog, Gate, carry_out, contest, decide
 from training.retraining.moment import day_before, has_time, up_to, weekday
@@ -116,6 +116,11 @@ class Retraining:
             ConfigError: the configuration cannot be trained.
         """
         run, table = self._read()
+        if table.symbol is not None:
+            raise ConfigError(
+                f"data.symbol_column = {table.symbol!r}: challenger and champion are compared on "
+                "the rows of one series; retrain each symbol under a name of its own"
+            )
         run.slot = slot = table.description.get("last")
         self._refuse_stale(slot)
         run.table = pinned_table(run) or table

@@ -139,7 +139,7 @@ def stored_history(checkpoints: CheckpointManager, record: RunRecord) -> tuple[R
     if found is None:
         return ()
     history = History(record.store, f"{record.folder}/history")
-    history.load_state_dict(found[1]["history"])
+    history.load_state_dict(found[1].get("history", {}))
     return tuple(history)
 
 

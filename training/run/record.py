@@ -24,7 +24,9 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from training.artifacts.shapes import METRICS, NUMBER, TEXT_OR_NOTHING, Shape, require
 from training.errors import ExistsError, InputError, NotFoundError, StorageError, did_you_mean
+from training.secrets import without_secrets
 
 if TYPE_CHECKING:
     from training.artifacts import ArtifactStore
@@ -32,6 +34,30 @@ if TYPE_CHECKING:
 logger = logging.getLogger("training.run")
 
 RUNS = "runs"
+
+_RUN: Shape = {
+    "run_id": str,
+    "name": str,
+    "config": {"training": {"epochs": int}, "execution": {"lease_seconds": NUMBER}},
+    "identity": {
+        "config": dict,
+        "fingerprint": str,
+        "slot": TEXT_OR_NOTHING,
+        "parent": TEXT_OR_NOTHING,
+    },
+    "data": dict,
+    "parent": TEXT_OR_NOTHING,
+}
+_ATTEMPT: Shape = {"at": str, "host": str, "pid": int, "began": NUMBER, "reason": str}
+_ENDING: Shape = {"status": str, "reason": str, "at": str}
+_OUTCOME: Shape = {
+    "result": {
+        "run_id": str,
+        "metrics": METRICS,
+        "model": {"name": str, "version": int, "digest": str},
+        "checkpoint": {"uri": str, "digest": str},
+    }
+}
 
 
 class RunRecord:
@@ -48,8 +74,7 @@ class RunRecord:
     @property
     def outcome(self) -> dict[str, Any] | None:
         """How the run ended, if it is finished."""
-        path = f"{self.folder}/outcome.json"
-        return self.store.document(path) if self.store.exists(path) else None
+        return self._found("outcome.json", _OUTCOME)
 
     @property
     def is_known(self) -> bool:
@@ -64,17 +89,18 @@ class RunRecord:
 
         Raises:
             NotFoundError: there is no such run; with the nearest that there is.
+            IntegrityError: it is damaged, or no run is described there.
         """
         if not self.is_known:
             raise NotFoundError(
                 f"there is no run {self.run_id!r} in {self.store.url}; "
                 f"{did_you_mean(self.run_id, self.store.children(RUNS))}"
             )
-        return self.store.document(f"{self.folder}/run.json")
+        return self._document("run.json", _RUN)
 
     def attempts(self) -> list[dict[str, Any]]:
         """Each attempt, with its ending under `ended` (None: killed, or still at work)."""
-        return [self._attempt_note(name) for name in self.store.children(f"{self.folder}/attempts")]
+        return [self._attempt_note(name) for name in sorted(self._numbered("attempts"))]
 
     def last_attempt(self) -> dict[str, Any] | None:
         """The newest of `attempts`; None before any."""
@@ -83,8 +109,7 @@ class RunRecord:
 
     def newest_attempt(self) -> int:
         """Its number; 0 before any."""
-        names = self.store.children(f"{self.folder}/attempts")
-        return int(names[-1].removesuffix(".json")) if names else 0
+        return max(map(_number, self._numbered("attempts")), default=0)
 
     def beat(self, now: float) -> None:
         """This attempt is alive.
@@ -101,14 +126,12 @@ class RunRecord:
         Raises:
             NotFoundError: it never said so.
         """
-        found = self.store.document(f"{self.folder}/heartbeats/{attempt:08d}.json")
+        found = self._document(f"heartbeats/{attempt:08d}.json", {"at": NUMBER})
         return float(found["at"])
 
     def _attempt_note(self, name: str) -> dict[str, Any]:
-        note = self.store.document(f"{self.folder}/attempts/{name}")
-        ending = f"{self.folder}/endings/{name}"
-        ended = self.store.document(ending) if self.store.exists(ending) else None
-        return {**note, "number": int(name.removesuffix(".json")), "ended": ended}
+        note = self._document(f"attempts/{name}", _ATTEMPT)
+        return {**note, "number": _number(name), "ended": self._found(f"endings/{name}", _ENDING)}
 
     def begin(self, about: dict[str, Any], start: dict[str, Any]) -> None:
         """Write down that an attempt begins.
@@ -139,13 +162,12 @@ class RunRecord:
     def end(self, status: str, reason: str) -> None:
         """Write down how this attempt ended, if it began; the first ending stands."""
         if self.attempt:
-            note = {"status": status, "reason": reason, "at": _now()}
+            note = {"status": status, "reason": without_secrets(reason), "at": _now()}
             self._create_once(f"endings/{self.attempt:08d}.json", note)
 
     def ending(self) -> dict[str, Any] | None:
         """How this process's attempt ended, if that is written down."""
-        path = f"{self.folder}/endings/{self.attempt:08d}.json"
-        return self.store.document(path) if self.store.exists(path) else None
+        return self._found(f"endings/{self.attempt:08d}.json", _ENDING)
 
     def finish(self, outcome: dict[str, Any]) -> None:
         """The run is finished."""
@@ -181,13 +203,29 @@ class RunRecord:
     def progress(self) -> int:
         """The last epoch that was begun by any attempt, as far as it is known."""
         try:
-            return int(self.store.document(f"{self.folder}/progress.json")["epoch"])
+            return int(self._document("progress.json", {"epoch": int})["epoch"])
         except (NotFoundError, StorageError):
             return 0  # it may be lost in a power cut: then nothing is said of work done again
+
+    def _document(self, name: str, shape: Shape) -> dict[str, Any]:
+        path = f"{self.folder}/{name}"
+        body: dict[str, Any] = require(self.store.document(path), shape, path)
+        return body
+
+    def _found(self, name: str, shape: Shape) -> dict[str, Any] | None:
+        there = self.store.exists(f"{self.folder}/{name}")
+        return self._document(name, shape) if there else None
+
+    def _numbered(self, part: str) -> list[str]:
+        return self.store.numbered(f"{self.folder}/{part}")
 
     def _create_once(self, name: str, body: dict[str, Any]) -> None:
         with suppress(ExistsError):  # an attempt of this identity wrote the same before it died
             self.store.create(f"{self.folder}/{name}", body)
+
+
+def _number(name: str) -> int:
+    return int(name[:8])
 
 
 def run_ids(store: ArtifactStore) -> list[str]:

@@ -11,7 +11,7 @@ from training.callbacks import CallbackList, build_callbacks
 from training.checkpoints import CheckpointManager, History, environment
 from training.config.model import window_of
 from training.data import DataManager, count_batches
-from training.errors import InterruptedRunError
+from training.errors import IntegrityError, InterruptedRunError
 from training.evaluation import check_evaluation
 from training.models import ModelFactory
 from training.registry import ModelRegistry, open_registry
@@ -275,7 +275,11 @@ class TrainingRun:
         return result
 
     def completed(self) -> TrainingResult:
-        """The result of a run that was finished before."""
+        """The result of a run that was finished before.
+
+        Raises:
+            IntegrityError: its outcome is none that this project wrote.
+        """
         outcome = self.record.outcome or {}
         now = {"status": "already-complete", "resumed_from": None, "redone_epochs": 0}
         known = outcome["result"] | now | {"reason": self.start.reason}
@@ -283,7 +287,10 @@ class TrainingRun:
         here = f"{self.store.url}/{self.record.folder}{uri.rpartition(self.record.folder)[2]}"
         known["checkpoint"] = known["checkpoint"] | {"uri": here}
         rows = stored_history(self.checkpoints, self.record)
-        self.result = TrainingResult(**known, rows=rows)
+        try:
+            self.result = TrainingResult(**known, rows=rows)
+        except TypeError as error:
+            raise IntegrityError(f"{self.record.folder}/outcome.json: {error}") from None
         return self.result
 
     def _all_callbacks(self, given: CallbackList | Iterable[CallbackBase]) -> CallbackList:

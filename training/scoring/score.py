@@ -72,11 +72,11 @@ def score(  # noqa: PLR0913 - what is scored, by what, where to, and how
     if not allow_expired:
         refuse_expired(model.version)
     note = {"model": str(model.version), "digest": model.version.digest}
-    rows = 0
+    rows = made = 0
     with Output(output, note) as out:
         for table in predictions(model, source, chunk_rows):
             out.write(table)
             rows += len(table)
+            made += int(table.iloc[:, -2].notna().sum())
             tell(rows)
-    made = rows - model.pipeline.warm_up
     return ScoreResult(model.version.to_json(), rows, made, str(output))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain, repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -46,7 +46,9 @@ def predictions(
     sizes = chain([size + warm_up], repeat(size))
     stream = FeatureStream(model.pipeline)
     where = source if isinstance(source, str) else "the DataFrame"
-    for frame in read_pieces(source, model.pipeline.columns, sizes):
+    symbol = model.pipeline.symbol
+    columns = (*model.pipeline.columns, *((symbol,) if symbol else ()))
+    for frame in read_pieces(source, columns, sizes):
         first = stream.seen
         inputs = stream.push(frame, where)
         if len(inputs):
@@ -66,12 +68,16 @@ def _table(
     time = time_name([str(name) for name in frame.columns], None)
     flat = predicted.reshape(len(predicted), -1)
     aligned = np.full((len(frame), flat.shape[1]), np.nan, flat.dtype)
-    aligned[len(frame) - len(flat) :] = flat
+    several = model.pipeline.symbol is not None
+    scored = model.pipeline.scored_rows(frame) if several else slice(len(frame) - len(flat), None)
+    aligned[scored] = flat
     names = ["prediction"] if flat.shape[1] == 1 else [
         f"prediction_{at}" for at in range(flat.shape[1])
     ]  # fmt: skip
-    rows = {"row": np.arange(first + 1, first + 1 + len(frame))}
+    rows: dict[str, Any] = {"row": np.arange(first + 1, first + 1 + len(frame))}
     keys = rows if time is None else {time: frame[time]}
+    if model.pipeline.symbol is not None:
+        keys[model.pipeline.symbol] = frame[model.pipeline.symbol]
     made = pd.DataFrame(keys | {name: aligned[:, at] for at, name in enumerate(names)})
     made["model"] = pd.Categorical.from_codes(
         np.zeros(len(frame), "int8"), categories=pd.Index([str(model.version)])

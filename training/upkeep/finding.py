@@ -37,3 +37,17 @@ def followed(path: str, broken: list[Finding]) -> Iterator[None]:
         yield
     except (RetrainError, AttributeError, LookupError, TypeError, ValueError) as error:
         broken.append(Finding(path, f"cannot be followed: {error}"))
+
+
+def gaps(numbers: set[int], last: int) -> Iterator[tuple[int, int]]:
+    """First and last of each stretch of 1, 2, 3 … `last` that is not there, however long."""
+    before = 0
+    for number in [*sorted(number for number in numbers if number <= last), last + 1]:
+        if number > before + 1:
+            yield before + 1, number - 1
+        before = number
+
+
+def stretch(first: int, last: int) -> str:
+    """A stretch in words."""
+    return str(first) if first == last else f"{first} to {last}"

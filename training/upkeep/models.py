@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from training.artifacts.versions import KINDS, Versions
 from training.registry import ModelRegistry
 from training.registry.paths import deleted_path, note_path
-from training.upkeep.finding import Finding, followed
+from training.run import RunRecord
+from training.upkeep.finding import Finding, followed, gaps, stretch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,7 @@ def check_models(store: ArtifactStore, prefix: str) -> Iterator[Finding]:
         if not f"{folder}/".startswith(prefix) and not prefix.startswith(f"{folder}/"):
             continue
         yield from _claims(store, name, set(registry.numbers(name)))
+        yield from _makers(registry, name)
         for alias in store.children(f"{folder}/aliases"):
             yield from _alias(registry, name, alias)
 
@@ -60,11 +62,22 @@ def _claims(store: ArtifactStore, name: str, versions: set[int]) -> Iterator[Fin
     yield from broken
 
 
+def _makers(registry: ModelRegistry, name: str) -> Iterator[Finding]:
+    """Runs that are gone altogether; a version is whole without the run that made it."""
+    known: dict[str, bool] = {}
+    for version in registry.list(name):
+        run = version.run_id
+        if not known.setdefault(run, RunRecord(registry.store, run).is_known):
+            what = f"run {run}, which made it, is not there any more; the model does not need it"
+            yield Finding(version.uri, what, is_harmless=True)
+
+
 def _alias(registry: ModelRegistry, name: str, alias: str) -> Iterator[Finding]:
     folder = f"models/{name}/aliases/{alias}"
     numbers = {int(entry[:8]) for entry in registry.store.numbered(folder)}
-    for number in sorted(set(range(1, max(numbers, default=0))) - numbers):
-        yield Finding(f"{folder}/{number:08d}.json", f"missing: a move of the alias {alias!r}")
+    for first, last in gaps(numbers, max(numbers, default=0)):
+        what = f"missing: move {stretch(first, last)} of the alias {alias!r}"
+        yield Finding(f"{folder}/{first:08d}.json", what)
     broken: list[Finding] = []
     with followed(f"{folder}/", broken):
         version = registry.alias(name, alias)

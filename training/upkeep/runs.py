@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from training.checkpoints import CheckpointManager
 from training.errors import NotFoundError
 from training.registry import ModelReference, open_registry
-from training.run import RunRecord, run_ids
-from training.upkeep.finding import Finding, followed
+from training.run import RunRecord, is_at_work, run_ids
+from training.upkeep.finding import Finding, followed, gaps, stretch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def check_runs(store: ArtifactStore, prefix: str) -> Iterator[Finding]:
             yield Finding(f"{record.folder}/run.json", what)
             continue
         broken: list[Finding] = []
-        for check in (_parent, _outcome, _history):
+        for check in (_parent, _attempts, _outcome, _history):
             with followed(f"{record.folder}/", broken):
                 yield from check(record)
         yield from broken
@@ -51,6 +51,26 @@ def _parent(record: RunRecord) -> Iterator[Finding]:
     if parent is not None and not RunRecord(record.store, parent).is_known:
         what = f"missing: run {record.run_id} trains on from it"
         yield Finding(f"runs/{parent}/run.json", what)
+
+
+def _attempts(record: RunRecord) -> Iterator[Finding]:
+    traces = [
+        {int(name[:8]) for name in record.store.numbered(f"{record.folder}/{part}")}
+        for part in ("attempts", "endings", "heartbeats", "heard")
+    ]
+    for first, last in gaps(traces[0], max(set().union(*traces), default=0)):
+        path = f"{record.folder}/attempts/{first:08d}.json"
+        yield Finding(path, f"missing: the note of attempt {stretch(first, last)}")
+    yield from _ending(record)
+
+
+def _ending(record: RunRecord) -> Iterator[Finding]:
+    last = record.last_attempt()
+    if last is None or last["ended"] is None or last["ended"]["status"] != "completed":
+        return
+    if record.outcome is None and not is_at_work(record):
+        what = "missing: its last attempt completed the run; start the run again"
+        yield Finding(f"{record.folder}/outcome.json", what)
 
 
 def _outcome(record: RunRecord) -> Iterator[Finding]:
@@ -79,7 +99,8 @@ def _history(record: RunRecord) -> Iterator[Finding]:
     if found is None:
         return
     ref, tree = found
-    for block in range(tree.get("history", {}).get("blocks", 0)):
-        path = f"{record.folder}/history/{block:08d}.json"
-        if not record.store.exists(path):
-            yield Finding(path, f"missing: part of the history that {ref.uri} counts on")
+    folder, blocks = f"{record.folder}/history", int(tree.get("history", {}).get("blocks", 0))
+    there = {int(name[:8]) + 1 for name in record.store.numbered(folder)}
+    for first, _ in gaps(there, blocks):
+        path = f"{folder}/{first - 1:08d}.json"
+        yield Finding(path, f"missing: part of the history that {ref.uri} counts on")

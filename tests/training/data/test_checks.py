@@ -261,6 +261,18 @@ class TestRevised:
         before = manage(prices.drop(index=21)).load().description
         assert again(prices, before, manage)["findings"]
 
+    def test_a_table_that_was_seen_itself_hides_no_revision(
+        self, prices: pd.DataFrame, manage: Manage
+    ) -> None:
+        """An earlier attempt on the revised table does not make it the history."""
+        before = manage(prices[:50]).load().description
+        changed = at(24, volume=1.0)(prices)
+        attempt = manage(changed).load().description
+        config = manage(changed).config
+        earlier = Earlier((attempt, before))
+        found = type(manage())(config, frame=changed, earlier=earlier).load().description
+        assert [row["check"] for row in found["findings"]] == ["revised"]
+
 
 def again(frame: pd.DataFrame, before: dict[str, Any], manage: Manage) -> dict[str, Any]:
     config = manage(frame).config

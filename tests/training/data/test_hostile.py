@@ -438,7 +438,7 @@ BROKEN = [
     Broken(
         "a window of time for rows without one",
         lambda: handed(good().drop(columns="date"), start="2024-01-01"),
-        ("start and end need times", "data.source.time_column"),
+        ("start, end and as_of need times", "data.source.time_column"),
     ),
     Broken(
         "a split that leaves a part empty",

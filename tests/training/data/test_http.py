@@ -60,7 +60,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
 
     monkeypatch.setattr(http, "FIRST_WAIT", 0.001)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         found.url = f"http://127.0.0.1:{server.server_port}/bars"
         yield found
         server.shutdown()
@@ -105,14 +105,54 @@ def test_window_and_parameters_are_sent(
         "end": "2024-02-10",
         "start_parameter": "from",
         "end_parameter": "to",
+        "as_of": "2024-02-20",
+        "as_of_parameter": "known",
         "parameters": {"symbol": "AAA", "limit": 100},
     }
     table = manage(source=source(service, **keys)).load()
     ((_, asked, _),) = service.asked
     assert asked == {
-        "from": ["2024-01-10"], "to": ["2024-02-10"], "symbol": ["AAA"], "limit": ["100"],
+        "from": ["2024-01-10"], "to": ["2024-02-10"], "known": ["2024-02-20"],
+        "symbol": ["AAA"], "limit": ["100"],
     }  # fmt: skip
     assert len(table.frame) == 32
+
+
+def test_numbered_pages_are_asked_for_until_one_is_empty(
+    service: Service, prices: pd.DataFrame, manage: Manage
+) -> None:
+    pages = [written(prices[at : at + 25])["csv"] for at in (0, 25, 50)]
+    service.says(*((200, page) for page in (*pages, written(prices[:0])["csv"])))
+    found = manage(source=source(service, page_parameter="page")).load()
+    assert found.fingerprint == manage(prices).load().fingerprint
+    assert [asked["page"] for _, asked, _ in service.asked] == [["1"], ["2"], ["3"], ["4"]]
+
+
+def test_a_service_that_knows_no_pages_is_not_asked_for_ever(
+    service: Service, prices: pd.DataFrame, manage: Manage
+) -> None:
+    service.says((200, written(prices)["csv"]))
+    with pytest.raises(DataError, match="page 2 is page 1 again"):
+        manage(source=source(service, page_parameter="page")).load()
+
+
+def test_pages_that_name_the_next_are_followed(
+    service: Service, prices: pd.DataFrame, manage: Manage
+) -> None:
+    """On the same host alone: what is secret goes nowhere else."""
+    pages = [json.loads(written(prices[at : at + 30])["records"]) for at in (0, 30)]
+    bodies = [
+        json.dumps(page | {"links": {"next": link}})
+        for page, link in zip(pages, ("/bars?after=30", None), strict=True)
+    ]
+    service.says(*((200, body) for body in bodies))
+    keys = {"format": "json", "records": "data.bars", "next_page": "links.next"}
+    found = manage(source=source(service, **keys)).load()
+    assert found.fingerprint == manage(prices).load().fingerprint
+    assert [asked for _, asked, _ in service.asked] == [{}, {"after": ["30"]}]
+    service.says((200, json.dumps(pages[0] | {"links": {"next": "http://else.where/bars"}})))
+    with pytest.raises(DataError, match=r"leads to another host, else\.where"):
+        manage(source=source(service, **keys)).load()
 
 
 def test_a_busy_service_is_asked_again(

@@ -109,6 +109,29 @@ def test_a_query_may_say_itself_where_the_window_goes(
     assert table.frame["date"].tolist() == prices["date"][9:41].tolist()
 
 
+def test_a_table_with_versions_of_its_rows_is_read_as_it_was_known_then(
+    prices: pd.DataFrame, tmp_path: Path, manage: Manage
+) -> None:
+    """Of each row the newest version by `as_of`; rows after it are not there yet."""
+    first = prices.assign(known=prices["date"])
+    later = first[20:30].assign(close=7.0, known=pd.Timestamp("2024-02-15"))
+    with closing(sqlite3.connect(tmp_path / "versions.db")) as connection:
+        pd.concat([first, later]).to_sql("bars", connection, index=False)
+    text = (
+        "SELECT date, close, MAX(known) AS known FROM bars "
+        "WHERE DATE(known) <= :as_of GROUP BY date"
+    )
+    at = f"sqlite:///{tmp_path}/versions.db"
+    close = {}
+    for day in ("2024-02-10", "2024-02-20"):
+        source = {"type": "sql", "url": at, "query": text, "as_of": f"{day}T00:00:00"}
+        table = manage(source=source, target={"type": "return"}).load()
+        assert str(table.frame["date"].iloc[-1])[:10] == day
+        close[day] = table.frame["close"].tolist()
+    assert close["2024-02-10"] == prices["close"][:41].tolist()
+    assert close["2024-02-20"][20:30] == [7.0] * 10
+
+
 def test_values_are_bound_and_never_part_of_the_text(database: str, manage: Manage) -> None:
     """What looks like SQL is a symbol that there is not."""
     evil = {"symbol": "AAA'; DROP TABLE bars; --"}
@@ -129,7 +152,7 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     ({"query": "SELECT date, close FROM bars WHERE symbol = :name"}, "has :name, which is not in"),
     ({"url": "sqlite:////nowhere/prices.db"}, "unable to open database file"),
     ({"url": "oracel://host/db"}, "oracel"),
-    ({"url": "prices.db"}, "no URL of a database; expected dialect+driver://user@host/database"),
+    ({"url": "prices.db"}, "no URL of a database; expected dialect+driver://host/database"),
     ({"columns": ["clse"]}, "has no column 'clse'; did you mean 'close'"),
     ({"url": None, "url_variable": "PRICES_UROL"}, "PRICES_UROL, which is not set"),
 ]
@@ -157,5 +180,5 @@ def test_a_password_is_never_told(manage: Manage, monkeypatch: pytest.MonkeyPatc
     assert "hunter2" not in str(caught.value)
     assert "sql postgresql+psycopg://127.0.0.1:1/prices" in str(caught.value)
     assert "hunter2" not in str(parse_config({"data": {"source": source}}))
-    with pytest.raises(ConfigError, match="password_variable"):
+    with pytest.raises(ConfigError, match="URL with a password"):
         parse_config({"data": {"source": query("postgresql://me:hunter2@host/prices")}})

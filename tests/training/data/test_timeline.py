@@ -122,3 +122,22 @@ def test_times_of_several_zones_are_one_line_of_time(prices: pd.DataFrame, manag
     ]
     times = manage(prices.assign(date=texts)).load().frame["date"]
     assert times.dt.hour.tolist() == [14] * 30 + [13] * 30
+
+
+@pytest.mark.parametrize(
+    ("keys", "last"),
+    [
+        ({"as_of": "2024-02-01"}, "2024-02-01"),
+        ({"as_of": "2024-02-20", "end": "2024-02-10"}, "2024-02-10"),
+        ({"as_of": "2024-02-01", "end": "2024-02-20"}, "2024-02-01"),
+        ({"as_of": "2024-02-01T23:00:00+00:00", "end": "2024-02-20"}, "2024-02-01"),
+    ],
+)
+def test_no_row_is_later_than_as_of(
+    keys: dict[str, str], last: str, prices: pd.DataFrame, manage: Manage
+) -> None:
+    """The earlier one of `end` and `as_of` counts; the data are those of that end."""
+    found = manage(prices, source={"type": "dataframe"} | keys).load()
+    expected = manage(prices, source={"type": "dataframe", "end": last}).load()
+    assert found.fingerprint == expected.fingerprint
+    assert str(found.frame["date"].iloc[-1])[:10] == last

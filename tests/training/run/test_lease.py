@@ -235,7 +235,7 @@ def test_clocks_that_differ_do_not_kill_an_owner(
 def test_a_heartbeat_that_a_power_cut_has_torn_stops_nobody(tmp_path: Path) -> None:
     """Its owner is taken to have been alive when its attempt began."""
     record = RunRecord(ArtifactStore(tmp_path), "r")
-    record.begin({}, {"machine": "another", "pid_space": ""})
+    record.begin({}, {"machine": "another", "pid_space": "", "reason": "new"})
     record.beat(time.time())
     (beat,) = tmp_path.glob("runs/r/heartbeats/*")
     beat.write_bytes(beat.read_bytes()[:9])

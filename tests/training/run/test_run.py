@@ -14,7 +14,14 @@ from training.callbacks import CallbackBase
 from training.config import DataConfig
 from training.config.load import parse_config
 from training.data import DataManager
-from training.errors import BusyError, CallbackError, ConfigError, NotFoundError, TrainingError
+from training.errors import (
+    BusyError,
+    CallbackError,
+    ConfigError,
+    IntegrityError,
+    NotFoundError,
+    TrainingError,
+)
 from training.registry import ModelRegistry
 from training.run import RunRecord, TrainingRun, is_at_work, run_ids
 from training.run.identity import Identity, changed_keys
@@ -118,6 +125,16 @@ def test_attempts_and_their_endings_are_written_down(train: Train, tmp_path: Pat
     ]
     assert [attempt["ended"]["status"] for attempt in attempts] == ["failed", "failed", "completed"]
     assert run_ids(record.store) == [result.run_id]
+
+
+def test_an_outcome_that_is_none_is_an_error(train: Train, tmp_path: Path) -> None:
+    """Whoever may write there may have put anything into it."""
+    record = RunRecord(ArtifactStore(tmp_path / "storage"), train().run_id)
+    outcome = record.outcome or {}
+    outcome["result"]["invented"] = 1
+    record.store.replace(f"{record.folder}/outcome.json", outcome)
+    with pytest.raises(IntegrityError, match=r"outcome\.json.*invented"):
+        train()
 
 
 def test_started_afresh_it_forgets_what_it_had(

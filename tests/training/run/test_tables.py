@@ -116,7 +116,7 @@ def test_an_interrupted_run_goes_on_with_the_rows_that_it_began_with(
 def test_the_next_slot_reads_the_source_again(database: Path) -> None:
     interrupt(first := run_of(database, slot="monday", callbacks=[Killed()]))
     add_a_day(database)
-    second = run_of(database, slot="tuesday")
+    second = run_of(database, slot="tuesday", callbacks=[Killed()])
     second.load_data()
     assert second.data.description["rows"] == first.data.description["rows"] + 1
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from training.config import checks as kinds
-from training.data.checking import columns, history, prices, times
+from training.data.checking import columns, history, prices, schema, times
 from training.data.checking.history import seen_rows
 from training.data.checking.leakage import Leak, find_leaks, require_causal
 from training.data.checking.view import Report, View
+from training.errors import RetrainError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,6 +27,7 @@ VALIDATORS: dict[type[Any], Callable[[Any, View, Report], None]] = {
     kinds.GapsCheck: times.check_gaps,
     kinds.StaleCheck: times.check_stale,
     kinds.RevisedCheck: history.check_revised,
+    kinds.SchemaCheck: schema.check_schema,
 }
 """Checks of the table itself; those of features come when these are made."""
 
@@ -44,5 +46,7 @@ def check_table(checks: Iterable[kinds.Check], view: View, findings: Findings) -
             continue
         try:
             validate(check, view, Report.of(check, findings))
+        except RetrainError as error:
+            findings.add(str(error), check=check.type)
         except Exception as error:  # noqa: BLE001 - a check that fails must not hide the others
             findings.add(f"the check {check.type!r} failed itself: {error!r}", check=check.type)

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from training.data.checking.calendar import trading_days
+from training.data.window import last_of
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
     from training.types import Array
 
 DAY = np.timedelta64(1, "D")
+RULES = ("auto", "always", "weekdays")
+"""Calendars that are no exchange's."""
 WEEKEND = 0.2
 """A table with a smaller share of its rows at weekends rests then; of the whole week it is 2/7."""
 
@@ -25,7 +30,10 @@ def check_gaps(check: GapsCheck, view: View, report: Report) -> None:
         return
     plain = times.dt.tz_localize(None).to_numpy().astype("datetime64[ns]")
     step = np.median(np.diff(plain).astype("int64")).astype("timedelta64[ns]")
-    if check.calendar == "always" or (check.calendar == "auto" and _never_rests(plain)):
+    if check.calendar not in RULES:
+        missing = _missing_at(check.calendar, times, step)
+        unit = f"bars or days of {check.calendar}"
+    elif check.calendar == "always" or (check.calendar == "auto" and _never_rests(plain)):
         missing, unit = np.round(np.diff(plain) / step) - 1, "bars"
     else:
         missing, unit = _missing_in_sessions(plain, step), "bars or weekdays"
@@ -66,10 +74,19 @@ def check_stale(check: StaleCheck, view: View, report: Report) -> None:
 def _expected_end(view: View, times: pd.Series[Any]) -> pd.Timestamp:
     import pandas as pd
 
-    end = view.source.end
+    end = last_of(view.source)
     at = pd.Timestamp(end) if end is not None else pd.Timestamp.now("UTC")
     at = at.tz_localize("UTC") if at.tzinfo is None else at.tz_convert("UTC")
     return at if times.dt.tz is not None else at.tz_localize(None)
+
+
+def _missing_at(exchange: str, times: pd.Series[Any], step: Any) -> Array:  # noqa: ANN401 - a timedelta64
+    """Missing bars between rows of one day; days on which it was open between rows of several."""
+    days, open_days = trading_days(times, exchange, daily=bool(step >= DAY))
+    after, before = (np.searchsorted(open_days, days, side=side) for side in ("right", "left"))
+    plain = times.dt.tz_localize(None).to_numpy()
+    bars = np.round(np.diff(plain) / step) - 1
+    return np.where(days[:-1] == days[1:], bars, before[1:] - after[:-1])
 
 
 def _never_rests(times: Array) -> bool:

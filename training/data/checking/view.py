@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import pandas as pd
 
@@ -31,6 +31,7 @@ class View:
         prices: names of the used columns that are prices.
         source: where it came from.
         earlier: what earlier runs saw.
+        trusted: modules that `module:name` may name; None: all.
     """
 
     frame: pd.DataFrame
@@ -40,6 +41,7 @@ class View:
     prices: tuple[str, ...]
     source: Source
     earlier: Earlier
+    trusted: Collection[str] | None = None
 
     @property
     def times(self) -> pd.Series[Any] | None:

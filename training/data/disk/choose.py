@@ -25,9 +25,15 @@ def goes_to_disk(config: DataConfig) -> bool:
     """Whether the configuration, or the size of the source, wants it on disk.
 
     Raises:
-        DataError: it is asked for, and the source is not Parquet.
+        DataError: it is asked for, and the source is not Parquet, or has several symbols.
     """
     memory = config.memory
+    if memory.mode == "disk" and config.symbol_column is not None:
+        raise DataError(
+            "a table of several symbols needs its rows in memory; set data.memory.mode: memory"
+        )
+    if config.symbol_column is not None:
+        return False
     if not isinstance(config.source, ParquetSource):
         if memory.mode == "disk":
             raise DataError(

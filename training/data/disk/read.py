@@ -87,7 +87,9 @@ class BatchReader:
         self._time = time = time_name(names, self.source.time_column)
         if time is None:
             if not self._window.is_open:
-                findings.add("data.source.start and end need times; name data.source.time_column")
+                findings.add(
+                    "data.source.start, end and as_of need times; name data.source.time_column"
+                )
             return frame
         if time not in names:
             findings.add(missing_column(time, names))

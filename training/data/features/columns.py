@@ -84,7 +84,7 @@ def ema_recipe(feature: EmaFeature) -> Recipe:
         (f"{column}_ema_{window}",),
         (column,),
         window - 1,
-        lambda at: [at[column] / exponential_moving_average(at[column], window) - 1.0],
+        lambda at: [_distance(at[column], exponential_moving_average(at[column], window))],
         recursive=True,
     )
 
@@ -174,3 +174,10 @@ def _earlier(values: Array, rows: int) -> Array:
     moved = np.full(len(values), np.nan)
     moved[rows:] = values[:-rows]
     return moved
+
+
+def _distance(price: Array, mean: Array) -> Array:
+    """Price over a mean, less 1; in the place of the mean."""
+    np.divide(price, mean, out=mean)
+    mean -= 1.0
+    return mean

@@ -27,7 +27,12 @@ def read_custom(source: CustomSource, trusted: Collection[str] | None) -> Rows:
     import pandas as pd
 
     function = import_function(source.type, trusted)
-    window = {"start": source.start, "end": source.end, "columns": source.columns}
+    window = {
+        "start": source.start,
+        "end": source.end,
+        "as_of": source.as_of,
+        "columns": source.columns,
+    }
     known = signature(function).parameters
     arguments = {name: value for name, value in window.items() if name in known}
     try:

@@ -6,9 +6,9 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING, Any
 
+from training.credentials import hide, secret
 from training.data.sources.columns import chosen_columns, time_name
 from training.data.sources.rows import Rows
-from training.data.sources.secrets import hide, secret
 from training.data.window import Window, written
 from training.errors import DataError
 
@@ -50,7 +50,7 @@ def _url(source: SqlSource) -> URL:
     try:
         url = sa.make_url(given)
     except (sa.exc.ArgumentError, ValueError):
-        example = "dialect+driver://user@host/database"
+        example = "dialect+driver://host/database"
         raise DataError(f"data.source.url is no URL of a database; expected {example}") from None
     if source.password_variable:
         password = secret(source.password_variable, "data.source.password_variable")
@@ -93,7 +93,8 @@ def _bound(source: SqlSource) -> dict[str, Any]:
     """
     import sqlalchemy as sa
 
-    given = {"start": written(source.start), "end": written(source.end)} | source.parameters
+    window = {"start": source.start, "end": source.end, "as_of": source.as_of}
+    given = {name: written(at) for name, at in window.items()} | source.parameters
     names = sa.text(source.query).compile().params
     missing = [name for name in names if name not in given]
     if missing:

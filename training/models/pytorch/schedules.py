@@ -147,7 +147,7 @@ class Plateau:
         """
         try:
             self._monitor = Monitor(config.monitor, config.mode)
-        except MetricError as error:
+        except ConfigError as error:
             raise ConfigError(f"training.schedule.monitor: {error}") from error
         self._inner = torch.optim.lr_scheduler.ReduceLROnPlateau(
             optimizer,

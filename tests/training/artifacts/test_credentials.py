@@ -10,8 +10,8 @@ import pytest
 import s3fs
 
 from training.artifacts import ArtifactStore
-from training.artifacts.secrets import without_secrets
 from training.errors import InputError, RetrainError, StorageError
+from training.secrets import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
