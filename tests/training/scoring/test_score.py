@@ -18,6 +18,7 @@ from training.data import DataManager
 from training.engine import TrainingEngine
 from training.errors import DataError, InputError
 from training.registry import ModelRegistry, load_model
+from training.registry.load import PREDICTED_AT_ONCE, predict_in_blocks
 from training.run import TrainingRun
 from training.scoring import predictions, refuse_expired, score
 
@@ -189,3 +190,18 @@ print(done.rows)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == str(ROWS), done.stderr
+
+
+def test_a_model_sees_blocks_of_one_size_counted_from_the_first_row() -> None:
+    """The last bits of a product of matrices depend on how many rows it has."""
+    seen: list[int] = []
+
+    class Sizes:
+        def predict(self, x: Any) -> Any:  # noqa: ANN401 - an array
+            seen.append(len(x))
+            return x[:, 0]
+
+    model: Any = Sizes()
+    x = np.random.default_rng(0).normal(size=(2 * PREDICTED_AT_ONCE + 5, 2))
+    assert np.array_equal(predict_in_blocks(model, x), x[:, 0])
+    assert seen == [PREDICTED_AT_ONCE, PREDICTED_AT_ONCE, 5]
