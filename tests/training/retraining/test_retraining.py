@@ -170,3 +170,15 @@ def test_with_an_mlflow_server_versions_and_champion_are_there(
     assert registry.numbers(name) == [1, 2]
     assert [move.to for move in registry.alias_history(name, "champion")] == ["2", "1"]
     assert not (tmp_path / "storage" / "models").exists()
+
+
+def test_only_the_last_versions_stay_and_what_aliases_need(
+    update: Update, registry: ModelRegistry
+) -> None:
+    """`retraining.keep_last`, after each retraining."""
+    update("2020-11")
+    never = {"rules": [{"type": "better", "by": 10.0}]}
+    for month in ("2020-12", "2021-01", "2021-02"):
+        update(month, promotion=never, retraining={"keep_last": 1})
+    assert registry.numbers("m") == [1, 4]
+    assert registry.alias("m", "champion") == 1
