@@ -116,7 +116,7 @@ BROKEN = {
     "no such model": (["models", "show", "nothing"], "no model 'nothing'"),
     "nothing to go on from": (["run", QUICK, "--resume", "must"], "nothing to go on from"),
     "no such run, by a path": (["resume", "../../x"], "'../../x'"),
-    "nothing of that name to verify": (["verify", "nothing:1"], "no model 'nothing'"),
+    "no storage to verify": (["verify", "nothing:1"], "no storage at ./artifacts"),
     "too large a seed": (["run", QUICK, "--set", f"training.seed={10**20}"], "training.seed"),
     "a file for a storage": (["run", QUICK, "--storage", "list.yaml"], "list.yaml is a file"),
     "no storage": (["runs", "--storage", ""], "./artifacts"),

@@ -67,16 +67,19 @@ def test_findings_in_the_data_are_a_table_in_the_ui(flow: Flow, tmp_path: Path) 
         config = parse_config({"name": f"found.{name}", "data": data, "training": {"epochs": 1}})
         with pytest.raises(DataError) if name == "bad" else nullcontext():
             flow(config, storage=str(tmp_path / name))
-        (found,) = [one for one in _artifacts() if one.key == f"found-{name}-findings"]
+        (found,) = _artifacts(f"found-{name}-findings")
         assert check in {row["check"] for row in json.loads(found.data)}
     assert not (tmp_path / "bad").exists()
 
 
-def _artifacts() -> list[Any]:
+def _artifacts(key: str) -> list[Any]:
     from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
     with get_client(sync_client=True) as client:
-        return list(client.read_artifacts())
+        return list(
+            client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
+        )
 
 
 @pytest.fixture

@@ -174,6 +174,8 @@ def test_a_model_is_shown_and_verified_by_its_alias(retrain: Retrain, store: Art
     assert json.loads(out)["version"] == 1
     for reference in (f"{name}@champion", f"{name}:1", name, *run_ids(store)):
         assert retrain("verify", reference)[0] == 0
+    code, _, err = retrain("verify", "nothing:1")
+    assert (code, "no model 'nothing'" in err) == (2, True), err
     code, _, err = retrain("models", "show", f"{name}@champ")
     assert code == 2
     assert "did you mean 'champion'" in err
