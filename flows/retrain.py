@@ -6,7 +6,7 @@ Importing this imports Prefect; `flows.cli` does so only when a flow is to run.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from prefect import flow
 from prefect.runtime import flow_run
@@ -20,6 +20,10 @@ from tasks.retraining import decide_promotion, promote_model, report_retraining,
 from training.config import RunConfig  # noqa: TC001 - Prefect reads the flow's types when it runs
 from training.retraining import Retraining, parse_moment
 from training.run import refuse_endless_attempts
+
+if TYPE_CHECKING:
+    from training.run import TrainingRun
+    from training.run.start import Start
 
 UPDATE: ContextVar[Retraining | None] = ContextVar("UPDATE", default=None)
 """A retraining that the calling process has validated already; see `flows.train.PREPARED`."""
@@ -74,11 +78,18 @@ def _retrain(retraining: Retraining, *, by_person: bool) -> dict[str, Any]:
         if not by_person and not start.is_complete:
             refuse_endless_attempts(run)
         retraining.begin()
+        _train(run, start)
+        for other in retraining.others:
+            with other.held() as begun:
+                _train(other, begun)
         once = Policies.of(run.config.execution, run.store.url, run.run_id).once()
-        if start.is_complete:
-            run.completed()
-        else:
-            train_model(run)
         decide_promotion.with_options(**once)(retraining)
         decision = promote_model.with_options(**once)(retraining)
         return report_retraining.with_options(**once)(retraining, decision)
+
+
+def _train(run: TrainingRun, start: Start) -> None:
+    if start.is_complete:
+        run.completed()
+    else:
+        train_model(run)

@@ -281,6 +281,7 @@ RENAME = "training.artifacts.fs:publish"
 SAVE = "training.checkpoints.manager:CheckpointManager.save"
 REMOVE = "training.artifacts.store:ArtifactStore.remove"
 REGISTRY = "training.registry.registry:ModelRegistry"
+CLAIMS = "training.registry.claims:Claims"
 RECORD = "training.run.record:RunRecord"
 REPORT = "training.run.run:write_report"
 
@@ -307,9 +308,9 @@ EVENTS = {
     "before the best is back": _kill(f"{SESSION}.end", 1),
     "after the best is back": _after(f"{SESSION}.end", 1),
     "before the registry": _kill(f"{REGISTRY}.save_model", 1),
-    "before the claim": _kill(f"{REGISTRY}._new_claim", 1),
-    "after the claim": _after(f"{REGISTRY}._new_claim", 1),
-    "after the note": _after(f"{REGISTRY}._claim", 1),
+    "before the claim": _kill(f"{CLAIMS}._new", 1),
+    "after the claim": _after(f"{CLAIMS}._new", 1),
+    "after the note": _after(f"{CLAIMS}.claim", 1),
     "after the version": _after(f"{REGISTRY}.save_model", 1),
     "before the report": _kill(REPORT, 1),
     "after the report": _after(REPORT, 1),
@@ -491,7 +492,7 @@ IN_A_FLOW = {
     "after a result is kept": _after("tasks.results:ResultStorage.write_path", 3),
     "after the commit, before Prefect hears of it": _after(COMMIT, 3),
     "after a save, before older ones are removed": _after(SAVE, 5),
-    "after the claim": _after(f"{REGISTRY}._new_claim", 1),
+    "after the claim": _after(f"{CLAIMS}._new", 1),
 }
 
 
@@ -507,7 +508,7 @@ RAISED = {
     "in a batch": (STEP, 2 * BATCHES - 1, "after"),
     "at an epoch's end": (EPOCH_END, 2, "after"),
     "in a commit": (FILES_WRITTEN, 4, "before"),
-    "in the registry": (f"{REGISTRY}._new_claim", 1, "after"),
+    "in the registry": (f"{CLAIMS}._new", 1, "after"),
 }
 
 

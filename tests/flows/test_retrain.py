@@ -23,12 +23,13 @@ from training.registry.promotion import DecisionLog
 from training.retraining import ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     Do = Callable[..., dict[str, Any]]
 
 FIRST, SECOND = "2020-12-31", "2021-01-29"
 SEED = 7
+EVENTS = ("model.registered", "model.promoted", "training.stopped-early")
 
 
 def _children(via: str) -> Iterator[Do]:
@@ -107,6 +108,7 @@ def _kill_anywhere(do: Do, config: dict[str, Any], folder: Path, cases: int) -> 
     undisturbed = folder / "undisturbed"
     do(config, undisturbed, FIRST)
     whole = do(config, undisturbed, SECOND)
+    versions = ModelRegistry(ArtifactStore(undisturbed)).numbers(config["name"])
     chosen = random.Random(SEED)  # noqa: S311 - picks places, keeps no secret
     for case, name in enumerate(names):
         storage, own = folder / str(case), config | {"name": name}
@@ -114,21 +116,26 @@ def _kill_anywhere(do: Do, config: dict[str, Any], folder: Path, cases: int) -> 
         nth = chosen.randrange(1, whole["operations"] + 1)
         assert do(own, storage, SECOND, nth)["signal"] == signal.SIGKILL
         done = do(own, storage, SECOND)
-        _require_one_promotion(storage, name, done["result"], whole["result"], nth)
+        _require_one_promotion(storage, name, done["result"], whole["result"], (nth, versions))
         if case % 10 == 9:
             shutil.rmtree(storage)
     return names
 
 
 def _require_one_promotion(
-    storage: Path, name: str, result: dict[str, Any], whole: dict[str, Any], nth: int
+    storage: Path,
+    name: str,
+    result: dict[str, Any],
+    whole: dict[str, Any],
+    where: tuple[int, list[int]],
 ) -> None:
+    nth, (first, second) = where
     registry = ModelRegistry(ArtifactStore(storage))
-    assert registry.numbers(name) == [1, 2], nth
-    assert registry.get(f"{name}:2").digest == whole["model"]["digest"], nth
+    assert registry.numbers(name) == [first, second], nth
+    assert registry.get(f"{name}:{second}").digest == whole["model"]["digest"], nth
     moves = registry.alias_history(name, "champion")
-    assert [move.to for move in moves] == ["2", "1"], nth
-    assert len(DecisionLog(registry, registry.get(f"{name}:2"))) == 1, nth
+    assert [move.to for move in moves] == [str(second), str(first)], nth
+    assert len(DecisionLog(registry, registry.get(f"{name}:{second}"))) == 1, nth
     assert [line["status"] for line in ledger(registry.store, name)][:2] == ["promoted"] * 2, nth
     assert result["status"] in {"promoted", "skipped"}, nth
 
@@ -138,6 +145,16 @@ def test_killed_anywhere_and_repeated_it_promotes_once(
 ) -> None:
     """In plain Python, at a few of the calls to the file system."""
     _kill_anywhere(plain, config, tmp_path, 12)
+
+
+def test_several_seeds_leave_one_version_and_its_events(
+    flow: Do, config: dict[str, Any], tmp_path: Path
+) -> None:
+    """Killed anywhere between them; nobody hears of those that were not chosen."""
+    seeds = {"name": "seeds", "retraining": {"seeds": 2}, "callbacks": []}
+    names = _kill_anywhere(flow, config | seeds, tmp_path, 2)
+    registry = ModelRegistry(ArtifactStore(tmp_path / "0"))
+    _require_one_event_each(names, registry.numbers(names[0]), EVENTS[:2])
 
 
 @pytest.mark.long
@@ -163,13 +180,15 @@ def test_as_a_flow_killed_at_fifty_places(flow: Do, config: dict[str, Any], tmp_
     _require_one_event_each(names)
 
 
-def _require_one_event_each(names: list[str]) -> None:
+def _require_one_event_each(
+    names: list[str], versions: Iterable[int] = (1, 2), events: Iterable[str] = EVENTS
+) -> None:
     """For both versions of each model; the server writes its events every few seconds."""
     expected = {
         (name, event, f"{name}:{version}")
         for name in names
-        for event in ("model.registered", "model.promoted", "training.stopped-early")
-        for version in (1, 2)
+        for event in events
+        for version in versions
     }
     deadline = time.monotonic() + 30
     found: list[tuple[str, str, str]] = []

@@ -10,6 +10,7 @@ from training.config.base import Finite, NotNegative, Positive, Section, Share
 from training.config.choice import by_type
 
 Mode = Literal["auto", "min", "max"]
+Seeds = Literal["chosen", "median", "worst"]
 AliasName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
 
@@ -25,6 +26,8 @@ class BetterRule(Section):
     """By how much at least; 0: any improvement."""
     relative: bool = False
     """`by` is a share of the champion's value: 0.02 is two per cent of it."""
+    seeds: Seeds = "chosen"
+    """With several seeds (`retraining.seeds`), which of them must be better."""
 
 
 class NotWorseRule(Section):
@@ -39,6 +42,8 @@ class NotWorseRule(Section):
     """How much worse it may be."""
     relative: bool = False
     """`than` is a share of the champion's value."""
+    seeds: Seeds = "chosen"
+    """With several seeds (`retraining.seeds`), which of them must not be worse."""
 
 
 class BeatsRule(Section):

@@ -53,6 +53,9 @@ class RetrainingConfig(Section):
     """With `start: champion`: from new weights all the same on these days of `as_of`."""
     fresh_after: tuple[Sign, ...] = ()
     """With `start: champion`: from new weights all the same after `drift` or `decay`."""
+    seeds: Positive = 1
+    """Models of one candidate: with `training.seed`, the next one, and so on. The one that is best
+    on the validation part is the challenger; the report shows the median and the spread."""
     only_after: tuple[Sign, ...] = ()
     """Train only after `drift` or `decay` of the champion; none: each time. Without a champion a
     model is trained anyway."""

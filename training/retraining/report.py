@@ -29,6 +29,7 @@ EARNED = {
     "turnover": "turnover",
 }
 _WHO = ("challenger", "champion")
+_SPREAD = ("median", "lowest", "highest")
 _SHOWN = 20
 _LONGEST = 80
 BASIS_POINTS = 10_000
@@ -57,6 +58,7 @@ def retraining_report(
         _earned(outcome, version),
         _equity(outcome["curves"]),
         _measured(outcome["metrics"], outcome["baselines"]),
+        _seeds(outcome["seeds"]),
         "## Learning",
         _learning(histories),
         "## Data",
@@ -121,6 +123,19 @@ def _measured(metrics: Mapping[str, Mapping[str, float]], baselines: Mapping[str
         base = baselines.get(f"majority_{plain}", baselines.get(f"last_value_{plain}"))
         rows.append((name, *map(_number, (new.get(name), old.get(name), base))))
     return _table(("metric", *_WHO, "baseline"), rows)
+
+
+def _seeds(seeds: Mapping[str, Any]) -> str:
+    """How much the luck of the seed decides."""
+    if not seeds:
+        return ""
+    rows = [
+        (name, *(_number(found[which]) for which in _SPREAD))
+        for name, found in seeds["metrics"].items()
+        if name.startswith("test_") and "_buy_and_hold_" not in name
+    ]
+    title = f"{len(seeds['seeds'])} seeds, of which {seeds['chosen']} is chosen"
+    return f"{title}.\n\n" + _table(("of all seeds", *_SPREAD), rows)
 
 
 def _learning(histories: Histories) -> str:

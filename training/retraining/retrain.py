@@ -8,6 +8,8 @@ from training.engine import TrainingEngine
 
 if TYPE_CHECKING:
     from training.retraining.retraining import Retraining
+    from training.run import TrainingRun
+    from training.run.start import Start
 
 
 def retrain(retraining: Retraining) -> dict[str, Any]:
@@ -27,9 +29,16 @@ def retrain(retraining: Retraining) -> dict[str, Any]:
     run = retraining.run
     with run.held() as start:
         retraining.begin()
-        if start.is_complete:
-            run.completed()
-        else:
-            TrainingEngine().train_held(run)
+        _train(run, start)
+        for other in retraining.others:
+            with other.held() as begun:
+                _train(other, begun)
         retraining.decide()
         return retraining.finish(retraining.promote())
+
+
+def _train(run: TrainingRun, start: Start) -> None:
+    if start.is_complete:
+        run.completed()
+    else:
+        TrainingEngine().train_held(run)

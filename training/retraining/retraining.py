@@ -13,6 +13,7 @@ from training.registry import ModelReference, ModelRegistry, load_model, open_re
 from training.registry.promotion import DecisionLog, Gate, carry_out, contest, decide
 from training.retraining.moment import day_before, has_time, up_to, weekday
 from training.retraining.report import retraining_report
+from training.retraining.seeds import Seeds
 from training.retraining.signs import look_for_signs
 from training.retraining.slot import Plan, SlotRecord
 from training.run import TrainingRun, history_of
@@ -45,6 +46,7 @@ class Retraining:
 
     Attributes:
         run: the training.
+        others: the trainings with the following seeds, if there are to be several.
         record: what the storage knows of this retraining.
         plan: what it sets out to do.
         skipped: the outcome, when there is nothing to do.
@@ -52,6 +54,7 @@ class Retraining:
     """
 
     run: TrainingRun
+    others: tuple[TrainingRun, ...] = ()
     record: SlotRecord
     plan: Plan
     result: dict[str, Any]
@@ -124,13 +127,15 @@ class Retraining:
         run.slot = slot = table.description.get("last")
         self._refuse_stale(slot)
         run.table = pinned_table(run) or table
-        what = (run.table.fingerprint, slot, self._asked.retraining.start)
+        policy = self._asked.retraining
+        what = (run.table.fingerprint, slot, policy.start, str(policy.seeds))
         self.record = SlotRecord.of(self.store, self.name, run.identity_config(), what)
         run.read_data()
         self.plan = self.record.plan or self._planned(run, slot)
         run.start_from = self.plan.started_from
         run.check()
         self.run, self.plan = run, replace(self.plan, run_id=run.run_id)
+        self.others = tuple(self._sibling(seed) for seed in range(1, policy.seeds))
         self.skipped = self._unchanged()
         return dict(run.data.description)
 
@@ -148,6 +153,11 @@ class Retraining:
         assert self.skipped is not None  # noqa: S101 - asked by who has seen it
         self.record.note_skip(self.skipped)
         return self.skipped
+
+    @property
+    def seeds(self) -> Seeds:
+        """What came of each seed, once all are trained."""
+        return Seeds.of((self.run, *self.others))
 
     def decide(self) -> Decision:
         """Compare challenger and champion, and decide; an attempt before may have done it."""
@@ -185,7 +195,9 @@ class Retraining:
         old = self._model(f"{self.name}:{champion}") if champion else None
         table = self.run.table
         assert table is not None  # noqa: S101 - `validate` has read it
-        return contest(new, old, self.run.data, table, self.run.config)
+        return replace(
+            contest(new, old, self.run.data, table, self.run.config), seeds=self.seeds.values
+        )
 
     def finish(self, decision: Decision) -> dict[str, Any]:
         """Write the report and the outcome; the retraining is finished.
@@ -193,7 +205,9 @@ class Retraining:
         Returns:
             What `retrain update --json` prints.
         """
-        result, version = self.run.result, self._version()
+        seeds, version = self.seeds, self._version()
+        result = seeds.chosen.result
+        seeds.drop_others(self.registry)
         keep = self.run.config.retraining.keep_last
         if keep is not None:
             self.registry.keep_last(self.name, keep, who=f"run {self.run.run_id}")
@@ -209,6 +223,7 @@ class Retraining:
             "redone_epochs": result.redone_epochs,
             "metrics": decision.metrics,
             "baselines": decision.baselines,
+            "seeds": seeds.to_json(),
             "held_out": decision.about,
             "curves": decision.curves,
             "start": self.plan.start,
@@ -244,6 +259,17 @@ class Retraining:
             resume=self._resume,
             trusted=self._trusted,
         )
+
+    def _sibling(self, ahead: int) -> TrainingRun:
+        """The run of a later seed, on the same data, from the same weights."""
+        run = self.run
+        training = run.config.training
+        training = training.model_copy(update={"seed": training.seed + ahead})
+        other = self._run(run.config.model_copy(update={"training": training}))
+        other.slot, other.start_from, other.labels = run.slot, run.start_from, run.labels
+        other.table, other.data = run.table, run.data
+        other.load_data()
+        return other
 
     def _refuse_stale(self, slot: str | None) -> None:
         limit = self._asked.retraining.max_age_days
@@ -344,7 +370,9 @@ class Retraining:
         return {"name": self.name, "slot": self.plan.slot, "as_of": self.plan.as_of}
 
     def _version(self) -> ModelVersion:
-        return self.registry.get(ModelReference(self.name, self.run.result.model["version"]))
+        return self.registry.get(
+            ModelReference(self.name, self.seeds.chosen.result.model["version"])
+        )
 
     def _champion(self) -> int | None:
         return self.registry.alias(self.name, self._asked.promotion.alias)

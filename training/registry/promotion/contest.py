@@ -15,6 +15,8 @@ from training.market.measures import equity
 from training.registry.load import predict_in_blocks
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from training.config import EvaluationConfig, RunConfig
     from training.data import Dataset, Part, Table
     from training.registry.load import RegisteredModel
@@ -54,6 +56,7 @@ class Contest:
             `buy_and_hold`; empty: no backtest.
         about: how many rows, the first and the last of them, in plain values.
         notes: what a person should know of the comparison.
+        seeds: what the models of all seeds of the challenger measure, by metric; empty: one seed.
     """
 
     challenger: Candidate
@@ -62,6 +65,7 @@ class Contest:
     curves: dict[str, list[float]] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    seeds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 def contest(

@@ -6,6 +6,7 @@ To add a rule: its section in `training.config.promotion`, a class here, a line 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
 
 from training.config.promotion import (
@@ -25,6 +26,7 @@ from training.registry.promotion.bootstrap import share_above_zero
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from training.config.promotion import Seeds
     from training.registry.promotion.contest import Candidate, Contest
 
 APPROVAL = "approval"
@@ -75,11 +77,12 @@ class Compared:
     monitor: Monitor
     margin: float
     relative: bool
+    seeds: Seeds = "chosen"
 
     def judge(self, contest: Contest) -> Judgement:
         """Compare one metric of the two."""
         name = self.monitor.name
-        new = contest.challenger.metrics.get(name)
+        new = self._of_challenger(contest)
         if new is None:
             return _unmeasured(self.kind, name, contest.challenger)
         if contest.champion is None:
@@ -94,9 +97,20 @@ class Compared:
         if self.kind == "not_worse":
             asked = f"at most {-needed:.6g} worse" if needed else "not worse"
         how = f"{abs(gain):.6g} {'better' if gain > 0 else 'worse'}" if gain else "the same"
-        sentence = f"{name} {new:.6g} against {old:.6g} is {how} ({asked} is asked for)"
+        which = "" if self.seeds == "chosen" else f" ({self.seeds} of the seeds)"
+        sentence = f"{name} {new:.6g}{which} against {old:.6g} is {how} ({asked} is asked for)"
         figures = {"challenger": new, "champion": old, "gain": gain, "needed": needed}
         return Judgement(self.kind, passed, sentence, figures)
+
+    def _of_challenger(self, contest: Contest) -> float | None:
+        """Its value, or the one of its seeds that is asked for."""
+        chosen = contest.challenger.metrics.get(self.monitor.name)
+        each = contest.seeds.get(self.monitor.name) or (() if chosen is None else (chosen,))
+        if self.seeds == "chosen" or not each:
+            return chosen
+        if self.seeds == "median":
+            return median(each)
+        return max(each) if self.monitor.lower_is_better else min(each)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,12 +241,12 @@ def _watched(metric: str, mode: Any) -> Monitor:  # noqa: ANN401 - as Monitor ta
 
 def _better(config: BetterRule) -> Rule:
     monitor = _watched(config.metric, config.mode)
-    return Compared("better", monitor, config.by, config.relative)
+    return Compared("better", monitor, config.by, config.relative, config.seeds)
 
 
 def _not_worse(config: NotWorseRule) -> Rule:
     monitor = _watched(config.metric, config.mode)
-    return Compared("not_worse", monitor, -config.than, config.relative)
+    return Compared("not_worse", monitor, -config.than, config.relative, config.seeds)
 
 
 def _beats(config: BeatsRule) -> Rule:

@@ -58,6 +58,42 @@ def test_better_by_at_least(rule: dict[str, Any], new: float, old: float, passed
 
 
 @pytest.mark.parametrize(
+    ("seeds", "old", "passed"),
+    [
+        ("chosen", 0.25, True),
+        ("chosen", 0.2, False),
+        ("median", 0.4, True),
+        ("median", 0.3, False),
+        ("worst", 0.6, True),
+        ("worst", 0.5, False),
+    ],
+)
+def test_which_of_several_seeds_must_be_better(seeds: str, old: float, passed: bool) -> None:
+    """The chosen one, the median, or all of them."""
+    each = {"test_loss": (0.2, 0.5, 0.3), "test_accuracy": (0.8, 0.5, 0.7)}
+    contest = _contest({"test_loss": 0.2, "test_accuracy": 0.8}, {"test_loss": old}, seeds=each)
+    judgement = _judge({"type": "better", "seeds": seeds}, contest)
+    assert judgement.passed is passed
+    accuracy = _contest(contest.challenger.metrics, {"test_accuracy": 1 - old}, seeds=each)
+    rule = {"type": "not_worse", "metric": "test_accuracy", "seeds": seeds}
+    assert (
+        _judge(rule, accuracy).figures["challenger"]
+        == {
+            "chosen": 0.8,
+            "median": 0.7,
+            "worst": 0.5,
+        }[seeds]
+    )
+
+
+def test_with_one_seed_each_of_them_is_the_chosen_one() -> None:
+    """There is no spread to speak of."""
+    for seeds in ("chosen", "median", "worst"):
+        contest = _contest({"test_loss": 0.4}, {"test_loss": 0.5})
+        assert _judge({"type": "better", "seeds": seeds}, contest).figures["challenger"] == 0.4
+
+
+@pytest.mark.parametrize(
     ("rule", "new", "passed"),
     [
         ({"than": 0.0}, 0.5, True),
