@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -80,6 +81,38 @@ def _load_torch(folder: Path) -> Array:
     return np.asarray(torch.load(folder / "state.pt")["w"].numpy())
 
 
+def _orbax(folder: Path, value: Array) -> None:
+    import orbax.checkpoint as ocp
+
+    with ocp.CheckpointManager(folder) as manager:
+        step = (manager.latest_step() or 0) + 1
+        manager.save(step, args=ocp.args.StandardSave({"w": value}))
+        manager.wait_until_finished()
+
+
+def _load_orbax(folder: Path) -> Array:
+    import orbax.checkpoint as ocp
+
+    like = {"w": np.empty(NUMBERS)}
+    with ocp.CheckpointManager(folder) as manager:
+        return np.asarray(manager.restore(None, args=ocp.args.StandardRestore(like))["w"])
+
+
+def _mlflow(folder: Path, value: Array) -> None:
+    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+    with TemporaryDirectory() as elsewhere:
+        np.save(f"{elsewhere}/state.npy", value)
+        LocalArtifactRepository(folder.as_uri()).log_artifact(f"{elsewhere}/state.npy")
+
+
+def _load_mlflow(folder: Path) -> Array:
+    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+    repository = LocalArtifactRepository(folder.as_uri())
+    return np.asarray(np.load(repository.download_artifacts("state.npy")))
+
+
 def _ours(folder: Path, value: Array) -> None:
     store = ArtifactStore(folder)
     names = store.children("c")
@@ -98,8 +131,17 @@ OTHERS = {
     "safetensors": Writer(_safetensors, _load_safetensors),
     "joblib": Writer(_joblib, _load_joblib),
     "torch.save": Writer(_torch, _load_torch),
+    "Orbax": Writer(_orbax, _load_orbax),
+    "MLflow's artifacts": Writer(_mlflow, _load_mlflow),
 }
-NEEDS = {"safetensors": "safetensors", "joblib": "joblib", "torch.save": "torch"}
+NEEDS = {
+    "safetensors": "safetensors",
+    "joblib": "joblib",
+    "torch.save": "torch",
+    "Orbax": "orbax",
+    "MLflow's artifacts": "mlflow",
+}
 OURS = Writer(_ours, _load_ours)
 INSTALLED = [name for name in OTHERS if name not in NEEDS or find_spec(NEEDS[name]) is not None]
-"""Those that can be compared here; PyTorch comes with the extra `torch`."""
+"""Those that can be compared here: PyTorch and MLflow come with their extras, Orbax is installed
+for this alone (`pip install orbax-checkpoint`)."""
