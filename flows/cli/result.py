@@ -26,7 +26,7 @@ _MAIN = (
     "hit_rate",
     "profit_factor",
 )
-_WIDTH = 16
+_NUMBER, _GAP = 10, 2
 
 
 def print_result(result: TrainingResult, *, as_json: bool) -> None:
@@ -99,10 +99,12 @@ def _table(
     """Without the rows that have no value."""
     known = {name: list(cells) for name, cells in rows.items()}
     width = max(map(len, (*_HEADS, *known)))
+    columns = [(title, max(len(title), _NUMBER) + _GAP) for title in titles]
     yield ""
-    yield f"{head:<{width}}" + "".join(f"{title:>{_WIDTH}}" for title in titles)
+    yield f"{head:<{width}}" + "".join(f"{title:>{room}}" for title, room in columns)
     for name, cells in known.items():
         shown = ["" if value is None else f"{value:.4g}" for value in cells]
         if any(shown):
-            line = f"{name:<{width}}" + "".join(f"{cell:>{_WIDTH}}" for cell in shown)
+            placed = zip(shown, columns, strict=True)
+            line = f"{name:<{width}}" + "".join(f"{cell:>{room}}" for cell, (_, room) in placed)
             yield line.rstrip()

@@ -46,7 +46,8 @@ class Backtest:
         (share of the bars with a position that earned something after costs).
         """
         found = measures(self.returns, bars_per_year, tail=tail)
-        sizes = np.abs(self.positions).reshape(len(self.positions), -1).sum(axis=1)
+        sizes = np.abs(self.positions)
+        sizes = sizes.sum(axis=1) if sizes.ndim > 1 else sizes
         held = sizes > 0
         if len(held):
             found |= {"turnover": float(self.traded.mean()), "exposure": float(sizes.mean())}
