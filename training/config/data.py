@@ -24,6 +24,8 @@ class MemoryConfig(Section):
     """Null: half of the memory of this machine."""
     folder: str | None = None
     """Where the files are; they vanish when the process ends. Null: the folder for such files."""
+    readers: Count = 2
+    """Threads that read batches ahead from a table on disk; 0: none."""
 
 
 class DataConfig(Section):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from training.data.ahead import read_ahead
 from training.types import Batch
 
 if TYPE_CHECKING:
@@ -51,7 +52,12 @@ def epoch_batches(
         return
     order = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
     indices = order.permutation(rows)
-    for at in range(start * batch_size, end, batch_size):
+    pieces = range(start * batch_size, end, batch_size)
+    if part.readers:
+        chosen = [indices[at : at + batch_size] for at in pieces]
+        yield from read_ahead(pick, chosen, part.readers)
+        return
+    for at in pieces:
         yield pick(indices[at : at + batch_size])
 
 
