@@ -41,6 +41,12 @@ class DataConfig(Section):
         "several: each is transformed by itself, and parts are cut by time.",
         json_schema_extra=IF_SET,
     )
+    weight_column: str | None = Field(
+        default=None,
+        description="Name of the column with the weight of each row in training, above 0; null: "
+        "all count alike. What is held out is measured without weights.",
+        json_schema_extra=IF_SET,
+    )
     target: Target = DirectionTarget()
     """What the model learns to say."""
     split: Split = SplitConfig()

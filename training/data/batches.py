@@ -62,7 +62,7 @@ def epoch_batches(
 
 
 def _picker(part: Part) -> Pick:
-    x, y = part.x, part.y
+    x, y, weight = part.x, part.y, part.weight
     contiguous = x.flags.c_contiguous  # `take` would copy all of what is not, windows above all
 
     def pick(chosen: slice | Array) -> Batch:
@@ -72,4 +72,6 @@ def _picker(part: Part) -> Pick:
             return Batch(x.take(chosen, axis=0), y.take(chosen, axis=0))
         return Batch(np.ascontiguousarray(x[chosen]), y.take(chosen, axis=0))
 
-    return pick
+    if weight is None:
+        return pick
+    return lambda chosen: pick(chosen)._replace(weight=weight[chosen])

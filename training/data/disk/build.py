@@ -159,7 +159,7 @@ def _whole(
     check_finite(finite, pipeline, findings)
     findings.raise_any()
     prices = _prices(table, target.column) if returns is not None else None
-    part = Part(x, y, table.times, returns, prices, config.memory.readers)
+    part = Part(x, y, table.times, returns, prices=prices, readers=config.memory.readers)
     return part, task, outputs, parts
 
 
