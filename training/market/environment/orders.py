@@ -31,7 +31,8 @@ def values_after(targets: Array, moved: Array, held: Array, equity: Array, rate:
     paid = np.where(moved, np.copysign(rate, targets * equity - held), 0.0)
     left = equity + np.add.reduce(paid * held, axis=1, keepdims=True)
     left /= 1.0 + np.add.reduce(paid * targets, axis=1, keepdims=True)
-    return targets * np.maximum(left, 0.0)
+    values: Array = targets * np.maximum(left, 0.0)
+    return values
 
 
 def within(
@@ -58,4 +59,5 @@ def within(
     room = left * gross - stays
     tight = slope > room
     factor = np.divide(room, slope, out=np.ones_like(slope), where=tight & (slope > 0))
-    return targets * np.maximum(factor, 0.0)
+    scaled: Array = targets * np.maximum(factor, 0.0)
+    return scaled

@@ -77,11 +77,13 @@ class Portfolio:
 
     def unrealised(self, close: Array) -> Array:
         """What each position has gained since it was entered, as a share of the entry price."""
-        return np.sign(self.units) * (close / self.entry - 1.0)
+        gained: Array = np.sign(self.units) * (close / self.entry - 1.0)
+        return gained
 
     def weights(self, close: Array) -> Array:
         """Value of each position as a share of the equity, shape (environments, symbols)."""
-        return self.units * close / self.solid()[:, np.newaxis]
+        weights: Array = self.units * close / self.solid()[:, np.newaxis]
+        return weights
 
     def solid(self) -> Array:
         """The equity, but what is nearly nothing is not divided by."""
@@ -89,7 +91,8 @@ class Portfolio:
 
     def drawdown(self) -> Array:
         """How far the equity is below its highest, from 0 to 1, shape (environments,)."""
-        return 1.0 - np.maximum(self.equity, 0.0) / self.peak
+        below: Array = 1.0 - np.maximum(self.equity, 0.0) / self.peak
+        return below
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of all accounts."""
@@ -126,10 +129,11 @@ class Portfolio:
     def _moved(self, targets: Array, held: Array, equity: Array) -> Array:
         """Which positions are traded: chosen anew, or drifted too far."""
         rebalance = self._actions.rebalance
+        anew: Array = targets != self.chosen
         if rebalance is None:
-            return targets != self.chosen
+            return anew
         drifted: Array = np.abs(targets * equity - held) > rebalance * equity
-        return drifted | (targets != self.chosen) if self._actions.repeats else drifted
+        return drifted | anew if self._actions.repeats else drifted
 
     def _enter(self, units: Array, price: Array) -> None:
         """An enlarged position has the mean of its entry prices, a new one the price."""

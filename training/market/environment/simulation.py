@@ -29,12 +29,12 @@ class Numbered(NamedTuple):
     """Some environments, by their numbers.
 
     Attributes:
-        count: how many.
+        many: how many.
         first: the number of the first; the others follow.
         seed: where their episodes begin follows from it; 0 or more.
     """
 
-    count: int
+    many: int
     first: int
     seed: int
 
@@ -71,7 +71,7 @@ class Simulation:
         Raises:
             ConfigError: market and configuration do not go together.
         """
-        count = who.count
+        count = who.many
         self.actions = make_actions(config, market.symbols)
         self.observations = Observations(market, config)
         self.portfolio = Portfolio(market, config, self.actions, count)
