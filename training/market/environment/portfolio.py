@@ -87,7 +87,8 @@ class Portfolio:
 
     def solid(self) -> Array:
         """The equity, but what is nearly nothing is not divided by."""
-        return np.maximum(self.equity, self._floor)
+        solid: Array = np.maximum(self.equity, self._floor)
+        return solid
 
     def drawdown(self) -> Array:
         """How far the equity is below its highest, from 0 to 1, shape (environments,)."""
