@@ -65,7 +65,7 @@ def test_each_symbol_has_its_position_and_gain(
     seen = environment.step(np.array([[2, 0]]))[0][0]
     gains = (market.close[1] / market.open[1] - 1) * [1, -1]
     np.testing.assert_allclose(seen[:2], gains, rtol=1e-4)
-    np.testing.assert_allclose(seen[2:4], environment.portfolio.weights(market.close[[1]])[0])
+    np.testing.assert_allclose(seen[2:4], environment.portfolio.weights[0])
     np.testing.assert_array_equal(seen[4:], market.features[1])
 
 
