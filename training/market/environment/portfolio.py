@@ -74,10 +74,22 @@ class Portfolio:
         """
         before, opened = self.equity, self._prices.open(bar)
         traded, costs = self._trade(targets, bar, opened)
+        self._carried = self.units, self.cash
         if self._exits:
             closed, closing = self._close(bar, opened)
             traded, costs = traded + closed, costs + closing
         return self._mark(bar, before, traded, costs)
+
+    def carried(self, bar: Array) -> Array:
+        """Weights in the bar of the last `advance`, at its open when all was traded.
+
+        What a stop or a target closed later in the bar is among them.
+        """
+        units, cash = self._carried
+        values = units * self._prices.open(bar)
+        equity = np.maximum(cash + total(values), self._floor)
+        weights: Array = values / equity[:, np.newaxis]
+        return weights
 
     def unrealised(self, close: Array) -> Array:
         """What each position has gained since it was entered, as a share of the entry price."""

@@ -97,7 +97,8 @@ def test_all_short_earns_what_the_price_loses(bars: Bars, run: Run) -> None:
     held = run(bars(CALM), [SHORT])
     np.testing.assert_allclose(held.equity, [900, 790])
     np.testing.assert_allclose(held.units[:, 0], [-10, -10])
-    np.testing.assert_allclose(held.positions[:, 0], [-1100 / 900, -1210 / 790])
+    np.testing.assert_allclose(held.weights[:, 0], [-1100 / 900, -1210 / 790])
+    np.testing.assert_allclose(held.positions[:, 0], [-1, -1100 / 900])
 
 
 def test_borrowing_costs_a_share_of_the_shorts_value_at_each_close(bars: Bars, run: Run) -> None:

@@ -38,7 +38,7 @@ def test_finished_episodes_are_handed_out_once_with_their_numbers(
     for one in found:
         np.testing.assert_array_equal(np.diff(one.bars), 1)
         assert one.equity.shape == one.rewards.shape == (10,)
-        assert one.positions.shape == one.units.shape == (10, 1)
+        assert one.positions.shape == one.weights.shape == one.units.shape == (10, 1)
 
 
 def test_it_is_what_measures_are_computed_from(
@@ -58,9 +58,27 @@ def test_positions_and_units_say_the_same(
     make_market: MakeMarket, run: Callable[..., Ledger]
 ) -> None:
     market = make_market(symbols=2)
-    held = run(market, [[2, 0], [1, 2], [0, 0]])
+    held = run(market, [[2, 0], [2, 0], [0, 0]])
     values = held.units * market.close[1:]
-    np.testing.assert_allclose(held.positions, values / held.equity[:, np.newaxis])
+    np.testing.assert_allclose(held.weights, values / held.equity[:, np.newaxis])
+    np.testing.assert_allclose(held.positions[0], [0.5, -0.5])
+    overnight = held.equity[0] + (held.units[0] * (market.open[2] - market.close[1])).sum()
+    np.testing.assert_allclose(held.positions[1], held.units[0] * market.open[2] / overnight)
+
+
+def test_a_position_that_is_stopped_counts_in_its_bar(
+    bars: Callable[[list[list[float]]], Market], run: Callable[..., Ledger]
+) -> None:
+    """So a backtest made of it says that there was one, and that it lost."""
+    market = bars([[100, 100, 100, 100], [100, 100, 90, 98], [98, 99, 97, 99]])
+    held = run(market, [2, 1], stop_loss=0.05)
+    np.testing.assert_array_equal(held.positions[:, 0], [1, 0])
+    np.testing.assert_array_equal(held.weights[:, 0], [0, 0])
+    found = held.backtest().measures(252)
+    assert found["exposure"] == pytest.approx(0.5)
+    assert found["hit_rate"] == 0
+    assert found["turnover"] == pytest.approx((1 + 0.95) / 2)
+    assert found["total_return"] == pytest.approx(-0.05)
 
 
 def test_an_environment_that_does_not_record_says_so(
