@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.artifacts import ArtifactStore, decode, digest, encode, fs
+from training.artifacts import ArtifactStore, Encoded, decode, digest, encode, fs
 from training.artifacts.segments import MAX_PIECES, Piece, join, split
+from training.artifacts.tensors import METADATA, _framed
+from training.artifacts.values import canonical
 from training.checkpoints import CheckpointManager
 from training.config import KeepLatest
 from training.errors import IntegrityError, StorageError
@@ -133,6 +136,15 @@ def test_the_next_checkpoint_after_the_way_back_shares_only_what_is_whole(
     assert min(links.values()) > 1
 
 
+def test_what_was_found_damaged_is_not_shared(disk: ArtifactStore) -> None:
+    """Where there is no older checkpoint either, all is written."""
+    first = save(CheckpointManager(disk, FOLDER), 1, buffer())
+    flip(next(iter(files_of(disk, first).values())))
+    other = CheckpointManager(disk, FOLDER)
+    assert other.newest() is None
+    np.testing.assert_array_equal(loaded(disk, save(other, 2, buffer())), buffer())
+
+
 def test_a_manager_that_has_not_looked_shares_nothing(disk: ArtifactStore) -> None:
     """Only what this process wrote or read is known to be whole."""
     save(CheckpointManager(disk, FOLDER), 1, buffer())
@@ -224,6 +236,36 @@ def test_equal_pieces_are_files_of_their_own(store: ArtifactStore) -> None:
         sizes = [file.size for name, file in store.open(ref.uri).files.items() if "segm" in name]
         assert sum(sizes) == zeros.nbytes
     assert store.verify().problems == []
+
+
+def in_pieces(names: list[str]) -> Encoded:
+    """A tree with an array of that many bytes, each a piece, as whoever writes it wants it."""
+    described = {"dtype": "U8", "shape": [len(names)], "rows": 1, "pieces": names}
+    tree = canonical({"w": {"$array": described}}).decode()
+    return Encoded(_framed(canonical({METADATA: {"tree": tree}})), ())
+
+
+def test_no_array_is_larger_than_its_files(store: ArtifactStore) -> None:
+    """A piece that stands for many would make gigabytes of a megabyte."""
+    name = blake3(b"x").hexdigest()
+    store.commit("one", {"state": in_pieces([name]), f"segments/{name}": b"x"})
+    assert store.read_tree("one", "state")["w"] == [ord("x")]
+    store.commit("many", {"state": in_pieces([name] * 9), f"segments/{name}": b"x"})
+    with pytest.raises(IntegrityError, match="its manifest has it once"):
+        store.read_tree("many", "state")
+    store.commit("none", {"state": in_pieces([name])})
+    with pytest.raises(IntegrityError, match="its manifest has it not"):
+        store.read_tree("none", "state")
+
+
+def test_a_piece_is_what_its_name_says(store: ArtifactStore) -> None:
+    """A manifest that gives a piece other bytes is not believed."""
+    name = blake3(b"x").hexdigest()
+    for content in (b"y", b"xx"):
+        path = f"c/{len(content)}"
+        store.commit(path, {"state": in_pieces([name]), f"segments/{name}": content})
+        with pytest.raises(IntegrityError, match=f"{path}/segments/{name} is damaged"):
+            store.read_tree(path, "state")
 
 
 def test_elsewhere_a_segmented_array_is_an_array(store: ArtifactStore) -> None:
