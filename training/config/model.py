@@ -6,6 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, Tag
 
+from training.config.agents import (
+    A2cConfig,
+    DqnConfig,
+    PpoConfig,
+    QrDqnConfig,
+    RecurrentPpoConfig,
+)
 from training.config.base import Positive, Section
 from training.config.choice import CUSTOM, by_type
 from training.config.estimators import SklearnConfig
@@ -52,8 +59,21 @@ ModelConfig = Annotated[
     | Annotated[MlpConfig, Tag("mlp")]
     | Annotated[SklearnConfig, Tag("sklearn")]
     | Annotated[TorchConfig, Tag("torch")]
+    | Annotated[DqnConfig, Tag("dqn")]
+    | Annotated[PpoConfig, Tag("ppo")]
+    | Annotated[A2cConfig, Tag("a2c")]
+    | Annotated[QrDqnConfig, Tag("qrdqn")]
+    | Annotated[RecurrentPpoConfig, Tag("recurrent_ppo")]
     | Annotated[CustomModelConfig, Tag(CUSTOM)],
-    by_type("model", ("linear", "logistic", "mlp", "sklearn", "torch"), custom=True, default="mlp"),
+    by_type(
+        "model",
+        (
+            *("linear", "logistic", "mlp", "sklearn", "torch"),
+            *("dqn", "ppo", "a2c", "qrdqn", "recurrent_ppo"),
+        ),
+        custom=True,
+        default="mlp",
+    ),
 ]
 
 
