@@ -1,0 +1,61 @@
+"""How many units a wanted weight means, when the trade itself has to be paid for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from training.types import Array
+
+
+def values_after(targets: Array, moved: Array, held: Array, equity: Array, rate: Array) -> Array:
+    """The value that each traded position has after the trade: its weight of what is left.
+
+    A weight w of the equity E' that is left after costs: with the values h that were held and costs
+    of a share c of what is traded, E' = E - sum c·|w·E' - h|. The sign of each trade follows from
+    the equity before, and so E' = (E + sum s·c·h) / (1 + sum s·c·w). All-long thus spends all
+    cash, and not a cent more.
+
+    Args:
+        targets: wanted weights, shape (environments, symbols), as `moved`, `held` and `rate`.
+        moved: which of them are traded.
+        held: values of the positions before.
+        equity: before, 0 or more, shape (environments, 1).
+        rate: costs as a share of the traded value.
+
+    Returns:
+        Shape (environments, symbols); it means nothing for positions that are not traded.
+    """
+    paid = np.where(moved, np.copysign(rate, targets * equity - held), 0.0)
+    left = equity + np.add.reduce(paid * held, axis=1, keepdims=True)
+    left /= 1.0 + np.add.reduce(paid * targets, axis=1, keepdims=True)
+    return targets * np.maximum(left, 0.0)
+
+
+def within(
+    targets: Array, moved: Array, held: Array, equity: Array, rate: Array, gross: float
+) -> Array:
+    """The wanted weights, scaled down to what the positions that stay leave of the limit.
+
+    With A = sum |w| and G = sum |h| over those that stay, the factor k solves
+    k·A·E' + G = gross·E', where E' is that of `values_after` with k·w.
+
+    Args:
+        targets: as in `values_after`, and the next four.
+        moved: as there.
+        held: as there.
+        equity: as there.
+        rate: as there.
+        gross: the largest sum of weights.
+    """
+    paid = np.where(moved, np.copysign(rate, targets * equity - held), 0.0)
+    left = equity + np.add.reduce(paid * held, axis=1, keepdims=True)
+    wanted = np.add.reduce(np.where(moved, np.abs(targets), 0.0), axis=1, keepdims=True)
+    stays = np.add.reduce(np.where(moved, 0.0, np.abs(held)), axis=1, keepdims=True)
+    slope = left * wanted + stays * np.add.reduce(paid * targets, axis=1, keepdims=True)
+    room = left * gross - stays
+    tight = slope > room
+    factor = np.divide(room, slope, out=np.ones_like(slope), where=tight & (slope > 0))
+    return targets * np.maximum(factor, 0.0)
