@@ -7,13 +7,26 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from training.evaluation.names import PARTS, STRATEGIES, Earned, earned
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from training.run import TrainingResult, TrainingRun
 
 _PARTS = (("", "train"), ("val_", "validation"), ("test_", "test"))
-_STRATEGIES = ("backtest_", "buy_and_hold_")
+_HEADS = [f"{title}, after costs" for title in PARTS.values()]
+_MAIN = (
+    "total_return",
+    "annual_return",
+    "sharpe",
+    "max_drawdown",
+    "exposure",
+    "turnover",
+    "hit_rate",
+    "profit_factor",
+)
+_NUMBER, _GAP = 10, 2
 
 
 def print_result(result: TrainingResult, *, as_json: bool) -> None:
@@ -58,45 +71,40 @@ def _facts(result: TrainingResult) -> Iterator[tuple[str, str]]:
 
 def _measured(metrics: Mapping[str, float]) -> Iterator[str]:
     """Loss and the like: a row a metric, a column a part."""
-    plain = {name: value for name, value in metrics.items() if not _is_earned(name)}
-    names = sorted({_without_part(name) for name in plain})
+    plain = {name: value for name, value in metrics.items() if earned(name) is None}
+    names = sorted({name.removeprefix("val_").removeprefix("test_") for name in plain})
     if names:
-        yield from _table("metric", [title for _, title in _PARTS], _PARTS, names, plain)
+        rows = {name: [plain.get(f"{part}{name}") for part, _ in _PARTS] for name in names}
+        yield from _table("metric", [title for _, title in _PARTS], rows)
 
 
 def _earned(metrics: Mapping[str, float]) -> Iterator[str]:
-    """The backtest: the strategy beside buy-and-hold, on each part."""
-    columns = [
-        (f"{part}{strategy}", f"{title}, {'model' if strategy == 'backtest_' else 'holding'}")
-        for part, title in _PARTS[1:]
-        for strategy in _STRATEGIES
-    ]
-    prefixes = [prefix for prefix, _ in columns]
-    names = sorted({name.removeprefix(prefix) for name in metrics for prefix in prefixes
-                    if name.startswith(prefix)})  # fmt: skip
-    if names:
-        yield from _table("after costs", [title for _, title in columns], columns, names, metrics)
+    """The backtest: the model beside the baselines, a table for each part; of measures the main."""
+    for part, title in PARTS.items():
+        own = {name: value for name, value in metrics.items() if name.startswith(f"{part}_")}
+        of_part = {found: own[name] for name in own if (found := earned(name))}
+        columns = [one for one in STRATEGIES if any(one == found.strategy for found in of_part)]
+        rows = {
+            measure: [of_part.get(Earned(part, one, measure)) for one in columns]
+            for measure in _MAIN
+        }
+        if columns:
+            titles = [STRATEGIES[one] for one in columns]
+            yield from _table(f"{title}, after costs", titles, rows)
 
 
 def _table(
-    head: str,
-    titles: Iterable[str],
-    columns: Iterable[tuple[str, str]],
-    names: list[str],
-    metrics: Mapping[str, float],
+    head: str, titles: Iterable[str], rows: Mapping[str, Iterable[float | None]]
 ) -> Iterator[str]:
-    width = max(len(name) for name in [head, *names])
+    """Without the rows that have no value."""
+    known = {name: list(cells) for name, cells in rows.items()}
+    width = max(map(len, (*_HEADS, *known)))
+    columns = [(title, max(len(title), _NUMBER) + _GAP) for title in titles]
     yield ""
-    yield f"{head:<{width}}" + "".join(f"{title:>20}" for title in titles)
-    for name in names:
-        cells = (metrics.get(f"{prefix}{name}") for prefix, _ in columns)
-        shown = ("" if value is None else f"{value:.4g}" for value in cells)
-        yield f"{name:<{width}}" + "".join(f"{cell:>20}" for cell in shown)
-
-
-def _is_earned(name: str) -> bool:
-    return any(f"_{strategy}" in name for strategy in _STRATEGIES)
-
-
-def _without_part(name: str) -> str:
-    return name.removeprefix("val_").removeprefix("test_")
+    yield f"{head:<{width}}" + "".join(f"{title:>{room}}" for title, room in columns)
+    for name, cells in known.items():
+        shown = ["" if value is None else f"{value:.4g}" for value in cells]
+        if any(shown):
+            placed = zip(shown, columns, strict=True)
+            line = f"{name:<{width}}" + "".join(f"{cell:>{room}}" for cell, (_, room) in placed)
+            yield line.rstrip()

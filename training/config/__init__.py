@@ -9,6 +9,7 @@ from training.config.callbacks import (
 )
 from training.config.data import DataConfig
 from training.config.estimators import SklearnConfig, SklearnPart
+from training.config.evaluation import BacktestConfig, EvaluationConfig
 from training.config.model import (
     CustomModelConfig,
     LinearConfig,
@@ -19,7 +20,7 @@ from training.config.model import (
 from training.config.networks import LossConfig, TorchConfig
 from training.config.promotion import PromotionConfig
 from training.config.retraining import RetrainingConfig
-from training.config.root import BacktestConfig, EvaluationConfig, ExecutionConfig, RunConfig
+from training.config.root import ExecutionConfig, RunConfig
 from training.config.rules import (
     KeepAll,
     KeepAnyOf,

@@ -50,12 +50,12 @@ class BeatsRule(Section):
     """Better than something that learns nothing, on the same rows."""
 
     type: Literal["beats"] = "beats"
-    baseline: Literal["buy_and_hold", "majority", "last_value"]
-    """`buy_and_hold`: a measure of the backtest; `majority`: the accuracy of always naming the
-    class that is most frequent in training; `last_value`: the loss of naming the last known
-    value."""
+    baseline: Literal["buy_and_hold", "flat", "moving_average", "random", "majority", "last_value"]
+    """`buy_and_hold`, `flat`, `moving_average`, `random`: a measure of the backtest, of those that
+    `evaluation.backtest.baselines` names; `majority`: the accuracy of always naming the class that
+    is most frequent in training; `last_value`: the loss of naming the last known value."""
     measure: str = "sharpe"
-    """For `buy_and_hold`: which measure, such as `sharpe` or `total_return`."""
+    """Of the backtest: which measure, such as `sharpe` or `total_return`."""
     by: Finite = 0.0
     """By how much more than this; 0: by anything at all. Negative: it may be worse by as much."""
 

@@ -9,30 +9,13 @@ from pydantic import Field
 from training.config.base import NOT_IDENTITY, Count, NotNegative, Positive, PositiveFloat, Section
 from training.config.callbacks import CallbackConfig, CheckpointsConfig, LoggingCallbackConfig
 from training.config.data import DataConfig
+from training.config.evaluation import EvaluationConfig
 from training.config.model import MlpConfig, ModelConfig
 from training.config.promotion import PromotionConfig
 from training.config.retraining import RetrainingConfig
 from training.config.training import TrainingConfig
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-
-
-class BacktestConfig(Section):
-    """What a simple trading rule on the predictions would have earned."""
-
-    cost_bps: NotNegative = 5.0
-    """Cost of a change of position, in hundredths of a per cent of the traded value."""
-    threshold: float = Field(default=0.5, ge=0, le=1)
-    """Binary targets: long when the predicted probability is above this. Regression: above 0."""
-    short: bool = False
-    """Go short where the rule does not go long; else stay in cash."""
-
-
-class EvaluationConfig(Section):
-    """What is measured after training, on validation and test part."""
-
-    backtest: BacktestConfig | None = None
-    """For targets made of a price; null: none."""
 
 
 class ExecutionConfig(Section):

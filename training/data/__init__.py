@@ -1,7 +1,7 @@
 """The data stage: sources, checks, features, splits, batches."""
 
 from training.data.batches import count_batches, epoch_batches
-from training.data.dataset import Dataset, Part
+from training.data.dataset import Dataset, Part, Prices
 from training.data.manager import DataManager
 from training.data.pipeline import FeaturePipeline
 from training.data.table import Table
@@ -11,6 +11,7 @@ __all__ = [
     "Dataset",
     "FeaturePipeline",
     "Part",
+    "Prices",
     "Table",
     "count_batches",
     "epoch_batches",

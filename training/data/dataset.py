@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +12,28 @@ if TYPE_CHECKING:
     from training.types import Array, Batch, TaskKind
 
     Pick = Callable[[slice | Array], Batch]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prices:
+    """The closes that a part's rows belong to, with those before them.
+
+    Attributes:
+        close: of all rows of the table, shape (rows of the table,); may lie on disk.
+        symbols: the rows of each symbol in the table; of one series all rows.
+        at: which rows of the table the part has: a slice with both ends, or their numbers.
+    """
+
+    close: Array
+    symbols: tuple[slice, ...]
+    at: slice | Array
+
+    def rows(self, chosen: slice) -> Prices:
+        """Of some of the part's rows."""
+        if not isinstance(self.at, slice):
+            return replace(self, at=self.at[chosen])
+        left = range(self.at.start, self.at.stop)[chosen]
+        return replace(self, at=slice(left.start, left.stop))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +49,7 @@ class Part:
             no time.
         forward_returns: simple return from each bar to the next, float64, shape (rows,); None where
             the target is no price.
+        prices: what the returns are of; None where the target is no price.
         pick: gives the batch of some rows, a slice or their indices; None: from the arrays.
     """
 
@@ -34,6 +57,7 @@ class Part:
     y: Array
     times: Array | None = None
     forward_returns: Array | None = None
+    prices: Prices | None = None
     pick: Pick | None = None
 
     def rows(self, chosen: slice) -> Part:
@@ -43,6 +67,7 @@ class Part:
             y=self.y[chosen],
             times=None if self.times is None else self.times[chosen],
             forward_returns=None if self.forward_returns is None else self.forward_returns[chosen],
+            prices=None if self.prices is None else self.prices.rows(chosen),
         )
 
 

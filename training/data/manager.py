@@ -34,7 +34,7 @@ from training.data.sources.parquet_files import parquet_batches
 from training.data.split import Known, count_folds, split_rows
 from training.data.symbols import each, known_rows, split_symbols, stretches
 from training.data.table import Table, fingerprint
-from training.data.targets import forward_returns, horizon, labels, looks_back, task_of
+from training.data.targets import forward_returns, horizon, labels, looks_back, prices_of, task_of
 from training.data.timeline import Timeline, in_time
 from training.secrets import hidden, revealed, unspoken, without_secrets
 
@@ -173,7 +173,7 @@ class DataManager:
         findings.raise_any()
         y = typed_labels(y, task, self.config.dtype)
         returns = each(lambda rows: forward_returns(target, rows), frame, table.symbol)
-        whole = Part(x, y, times, returns)
+        whole = Part(x, y, times, returns, prices_of(target, frame, found))
         train, validation, test = (part_of(whole, part, pipeline.look_back) for part in parts)
         sizes = {"train": len(train.x), "validation": len(validation.x), "test": len(test.x)}
         return Dataset(

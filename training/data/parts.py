@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +40,7 @@ def part_of(whole: Part, rows: slice | Array, look_back: LookBack) -> Part:
         y=whole.y[rows],
         times=None if whole.times is None else whole.times[rows],
         forward_returns=None if whole.forward_returns is None else whole.forward_returns[rows],
+        prices=None if whole.prices is None else replace(whole.prices, at=rows),
     )
 
 

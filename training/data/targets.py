@@ -14,9 +14,12 @@ from training.config.targets import (
     Target,
     TripleBarrierTarget,
 )
+from training.data.dataset import Prices
 from training.market.indicators import historical_volatility
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from training.data.findings import Findings
@@ -88,6 +91,15 @@ def forward_returns(target: Target, frame: pd.DataFrame) -> Array | None:
     returns = np.full(len(price), np.nan)
     returns[:-1] = price[1:] / price[:-1] - 1.0
     return returns
+
+
+def prices_of(target: Target, frame: pd.DataFrame, symbols: Sequence[slice]) -> Prices | None:
+    """The closes of a table that the target is made of; None for no price."""
+    if isinstance(target, ColumnTarget):
+        return None
+    # A copy: a view would keep all columns of the table in memory.
+    close = frame[target.column].to_numpy(dtype="float64", copy=True)
+    return Prices(close, tuple(symbols), slice(0, len(frame)))
 
 
 def task_of(target: Target, values: Array, findings: Findings) -> tuple[TaskKind, int]:

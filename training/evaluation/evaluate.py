@@ -10,7 +10,8 @@ import numpy as np
 from training.config.targets import DirectionTarget, ReturnTarget
 from training.data import epoch_batches
 from training.errors import ConfigError, TrainingError
-from training.market import backtest
+from training.evaluation.names import OWN
+from training.evaluation.strategies import baseline_positions, median, positions_of, traded
 from training.metrics import MetricSums
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from training.config import BacktestConfig, DataConfig, EvaluationConfig
     from training.data import Dataset, Part
     from training.models import Model
-    from training.types import Array, Batch, TaskKind
+    from training.types import Array, Batch
 
 BATCH_SIZE = 1024
 
@@ -28,8 +29,7 @@ def check_evaluation(data: DataConfig, evaluation: EvaluationConfig) -> None:
     """Refuse what cannot be measured, before anything is trained.
 
     Raises:
-        ConfigError: a backtest of a target that says no direction of a price, or of several
-            symbols.
+        ConfigError: a backtest of a target that says no direction of a price.
     """
     if evaluation.backtest is not None and not isinstance(
         data.target, DirectionTarget | ReturnTarget
@@ -38,20 +38,28 @@ def check_evaluation(data: DataConfig, evaluation: EvaluationConfig) -> None:
             "evaluation.backtest needs a target made of a price (direction or return), and "
             f"data.target.type = {data.target.type!r}; leave the backtest out"
         )
-    if evaluation.backtest is not None and data.symbol_column is not None:
-        raise ConfigError(
-            "evaluation.backtest trades one symbol, and data.symbol_column = "
-            f"{data.symbol_column!r} says that there are several; leave the backtest out"
-        )
 
 
 def evaluate(
-    model: Model, dataset: Dataset, config: EvaluationConfig, *, batch_size: int = BATCH_SIZE
+    model: Model,
+    dataset: Dataset,
+    config: EvaluationConfig,
+    *,
+    batch_size: int = BATCH_SIZE,
+    seed: int = 0,
 ) -> dict[str, float]:
     """Metrics by name: `val_loss`, `test_accuracy`, `test_backtest_sharpe`, ….
 
     Only what is measured and finite is there. The backtest of a strategy that follows the
-    predictions stands beside `buy_and_hold`, which is long all the time; both after costs.
+    predictions stands beside `buy_and_hold` and the other baselines that the section names; all
+    after costs.
+
+    Args:
+        model: trained.
+        dataset: of which validation and test part are measured.
+        config: the section `evaluation`.
+        batch_size: rows at a time.
+        seed: of the baseline that trades at random.
 
     Raises:
         TrainingError: predictions for a backtest that are not one finite number a row.
@@ -63,28 +71,34 @@ def evaluate(
         found |= _losses(model, part, batch_size, prefix)
         if config.backtest is not None and part.forward_returns is not None:
             predictions = _predictions(model, part, batch_size)
-            strategies = {
-                "backtest": positions_of(predictions, dataset.task, config.backtest),
-                "buy_and_hold": np.ones(len(predictions)),
-            }
-            for name, positions in strategies.items():
-                earned = backtest(
-                    positions, part.forward_returns, cost_bps=config.backtest.cost_bps
-                ).measures(dataset.bars_per_year)
-                found |= {f"{prefix}{name}_{key}": value for key, value in earned.items()}
+            own = positions_of(predictions, dataset.task, config.backtest)
+            earned = compare(part, own, config.backtest, dataset.bars_per_year, seed)
+            found |= {f"{prefix}{name}": value for name, value in earned.items()}
     return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
-def positions_of(predictions: Array, task: TaskKind, rule: BacktestConfig) -> Array:
-    """The rule from a prediction to a position: long, else in cash (or short, if it says so).
+def compare(
+    part: Part, own: Array, rule: BacktestConfig, bars_per_year: float | None, seed: int = 0
+) -> dict[str, float]:
+    """Measures of a model's strategy and of the baselines beside it, by their names.
 
     Args:
-        predictions: of the target, shape (rows,).
-        task: `binary` is compared with the rule's threshold, `regression` with 0.
+        part: with returns and prices.
+        own: the positions of the model's strategy, one for each row of the part.
         rule: the section `evaluation.backtest`.
+        bars_per_year: as `measures` takes it.
+        seed: of the baseline that trades at random.
     """
-    threshold = rule.threshold if task == "binary" else 0.0
-    return np.where(predictions > threshold, 1.0, -1.0 if rule.short else 0.0)
+    random = np.random.default_rng(seed)
+    drawn: dict[str, list[Array]] = {OWN: [own]}
+    for baseline in rule.baselines:
+        drawn[baseline.type] = baseline_positions(baseline, part, own, rule, random)
+    found: dict[str, float] = {}
+    for name, positions in drawn.items():
+        tries = [traded(part, one, rule.cost_bps) for one in positions]
+        earned = median([one.measures(bars_per_year, tail=rule.tail) for one in tries])
+        found |= {f"{name}_{key}": value for key, value in earned.items()}
+    return found
 
 
 def _losses(model: Model, part: Part, batch_size: int, prefix: str) -> dict[str, float]:

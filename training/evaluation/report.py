@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from training.evaluation.curve import loss_curve
+from training.evaluation.names import MEASURES, PARTS, STRATEGIES, earned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     Row = Mapping[str, Any]
 
 HISTORY_ROWS = 40
-STRATEGIES = {"backtest": "the model", "buy_and_hold": "buy and hold"}
-PARTS = {"val": "validation", "test": "test"}
 
 
 def markdown_report(
@@ -38,7 +37,7 @@ def markdown_report(
         configuration: the resolved configuration, in YAML.
         model: the registered version.
     """
-    plain = {key: value for key, value in metrics.items() if _strategy(key) is None}
+    plain = {key: value for key, value in metrics.items() if earned(key) is None}
     parts = [
         f"# {_cell(name)}",
         f"Run `{run_id}`, registered as **{_cell(model)}**.",
@@ -58,25 +57,22 @@ def markdown_report(
 
 
 def _backtests(metrics: Mapping[str, float]) -> list[str]:
-    """Strategy beside buy-and-hold, a table for each part that has one."""
+    """Strategy beside the baselines, a table for each part that has one."""
     tables: dict[str, dict[str, dict[str, float]]] = {}
     for key, value in metrics.items():
-        found = _strategy(key)
+        found = earned(key)
         if found is not None:
-            part, strategy, measure = found
-            tables.setdefault(part, {}).setdefault(measure, {})[strategy] = value
+            rows = tables.setdefault(found.part, {})
+            rows.setdefault(found.measure, {})[found.strategy] = value
     blocks: list[str] = []
     for part, rows in tables.items():
-        cells = [(measure, *(row.get(one) for one in STRATEGIES)) for measure, row in rows.items()]
+        columns = [name for name in STRATEGIES if any(name in row for row in rows.values())]
+        cells = [
+            (measure, *map(rows[measure].get, columns)) for measure in MEASURES if measure in rows
+        ]
         blocks.append(f"## Backtest, {PARTS[part]} part, after costs")
-        blocks.append(_table(("measure", *STRATEGIES.values()), cells))
+        blocks.append(_table(("measure", *map(STRATEGIES.__getitem__, columns)), cells))
     return blocks
-
-
-def _strategy(key: str) -> tuple[str, str, str] | None:
-    """The part, the strategy and the measure that a metric's name says; None: it is no backtest."""
-    found = re.fullmatch(rf"({'|'.join(PARTS)})_({'|'.join(STRATEGIES)})_(\w+)", key)
-    return (found[1], found[2], found[3]) if found else None
 
 
 def _history(history: Sequence[Row]) -> str:
@@ -93,7 +89,7 @@ def _thinned(rows: Sequence[Row], most: int) -> list[Row]:
     return [rows[round(i * (len(rows) - 1) / (most - 1))] for i in range(most)]
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def _table(head: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
     lines = [[_cell(value) for value in line] for line in (head, *rows)]
     lines.insert(1, ["---"] * len(head))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -14,19 +14,27 @@ import numpy as np
 if TYPE_CHECKING:
     from training.types import Array
 
+TAIL = 0.05
 
-def measures(returns: Array, bars_per_year: float | None) -> dict[str, float]:
+
+def measures(
+    returns: Array, bars_per_year: float | None, *, tail: float = TAIL
+) -> dict[str, float]:
     """Return and risk of simple returns, one a bar.
 
     Args:
         returns: shape (bars,). As in empyrical a NaN earns nothing and counts as time, but not in
-            means and deviations.
+            means, deviations and tails.
         bars_per_year: bars in a year; None: not known, and annual figures are left out.
+        tail: share of the worst bars that `value_at_risk` looks at; 0.05 is 95 % confidence.
 
     Returns:
         Those that are defined of `total_return`, `annual_return`, `volatility` (annual),
-        `sharpe`, `sortino`, `calmar`, `max_drawdown` (0 or negative), and `max_drawdown_bars`:
-        from the peak before the deepest point until it is reached again, or the end.
+        `sharpe`, `sortino`, `calmar`, `max_drawdown` (0 or negative), `max_drawdown_bars`: from
+        the peak before the deepest point until it is reached again, or the end; `profit_factor`:
+        what the bars that gained did gain, over what the others lost; `value_at_risk` and
+        `conditional_value_at_risk`: of the returns of single bars, with their sign, so that a
+        loss is negative.
     """
     growth = equity(returns)
     if len(growth) == 0 or not np.isfinite(growth).all():
@@ -35,6 +43,9 @@ def measures(returns: Array, bars_per_year: float | None) -> dict[str, float]:
     found["max_drawdown"], found["max_drawdown_bars"] = _deepest(growth)
     if bars_per_year is not None:
         found |= _annual(returns, float(growth[-1]), found["max_drawdown"], bars_per_year)
+    known = returns[~np.isnan(returns)]
+    if len(known):
+        found |= _gains(known) | _worst(known, tail)
     return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
@@ -81,3 +92,18 @@ def _annual(
     if downside > 0:
         found["sortino"] = mean / downside * root
     return found
+
+
+def _gains(known: Array) -> dict[str, float]:
+    lost = -float(known[known < 0].sum())
+    return {"profit_factor": float(known[known > 0].sum()) / lost} if lost > 0 else {}
+
+
+def _worst(known: Array, tail: float) -> dict[str, float]:
+    """The historical quantile, and the mean of the bars up to it, as empyrical counts them."""
+    ordered = np.sort(known)
+    at = int((len(known) - 1) * tail)
+    return {
+        "value_at_risk": float(np.percentile(known, 100 * tail)),
+        "conditional_value_at_risk": float(ordered[: at + 1].mean()),
+    }

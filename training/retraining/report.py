@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from training.data.findings import in_words
-from training.evaluation import line_chart, points_of
+from training.evaluation import earned, line_chart, points_of
+from training.evaluation.names import OWN, STRATEGIES
 from training.registry.compare import compare
 
 if TYPE_CHECKING:
@@ -84,23 +85,26 @@ def _held_out(about: Mapping[str, Any]) -> str:
 
 
 def _earned(outcome: Mapping[str, Any], version: ModelVersion) -> str:
-    """Return and risk after costs: challenger, champion, buy-and-hold."""
+    """Return and risk after costs: challenger, champion, and the baselines."""
     metrics, baselines = outcome["metrics"], outcome["baselines"]
-    rows = []
-    for name, title in EARNED.items():
-        shown = [metrics.get(who, {}).get(f"test_backtest_{name}") for who in _WHO]
-        held = baselines.get(f"buy_and_hold_{name}")
-        if any(value is not None for value in shown):
-            rows.append((title, *map(_number, (*shown, held))))
+    others = [name for name in STRATEGIES if f"{name}_total_return" in baselines]
+
+    def everyone(name: str) -> list[float | None]:
+        own = [metrics.get(who, {}).get(f"test_{OWN}_{name}") for who in _WHO]
+        return own + [baselines.get(f"{other}_{name}") for other in others]
+
+    rows = [
+        (title, *map(_number, everyone(name)))
+        for name, title in EARNED.items()
+        if any(value is not None for value in everyone(name)[: len(_WHO)])
+    ]
     if not rows:
         return ""
     cost = version.card["config"]["evaluation"]["backtest"]["cost_bps"] / BASIS_POINTS
     bars = outcome["held_out"]["rows"]
-    traded = [metrics.get(who, {}).get("test_backtest_turnover") for who in _WHO]
-    traded.append(baselines.get("buy_and_hold_turnover"))
-    paid = (None if one is None else one * bars * cost for one in traded)
+    paid = (None if one is None else one * bars * cost for one in everyone("turnover"))
     rows.append(("cost", *map(_number, paid)))
-    return _table(("after costs", *_WHO, "buy and hold"), rows)
+    return _table(("after costs", *_WHO, *(STRATEGIES[other] for other in others)), rows)
 
 
 def _equity(curves: Mapping[str, Sequence[float]]) -> str:
@@ -117,7 +121,7 @@ def _measured(metrics: Mapping[str, Mapping[str, float]], baselines: Mapping[str
     new, old = metrics["challenger"], metrics.get("champion", {})
     rows = []
     for name in dict.fromkeys((*new, *old)):
-        if "_backtest_" in name or "_buy_and_hold_" in name:
+        if earned(name):
             continue
         plain = name.removeprefix("test_")
         base = baselines.get(f"majority_{plain}", baselines.get(f"last_value_{plain}"))
@@ -132,10 +136,15 @@ def _seeds(seeds: Mapping[str, Any]) -> str:
     rows = [
         (name, *(_number(found[which]) for which in _SPREAD))
         for name, found in seeds["metrics"].items()
-        if name.startswith("test_") and "_buy_and_hold_" not in name
+        if name.startswith("test_") and not _of_a_baseline(name)
     ]
     title = f"{len(seeds['seeds'])} seeds, of which {seeds['chosen']} is chosen"
     return f"{title}.\n\n" + _table(("of all seeds", *_SPREAD), rows)
+
+
+def _of_a_baseline(metric: str) -> bool:
+    found = earned(metric)
+    return found is not None and found.strategy != OWN
 
 
 def _learning(histories: Histories) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,8 +112,8 @@ def _decay(
     if part is None or len(part.x) < config.rows or table is None:
         return None
     x = inputs_of(champion, table, part, horizon(run.config.data.target))
-    own = type(part)(x, part.y, part.times, part.forward_returns)
-    live = measure(champion, own, run.data, run.config.evaluation).metrics.get(config.metric)
+    measured = measure(champion, replace(part, x=x), run.data, run.config)
+    live = measured.metrics.get(config.metric)
     promised = _promised(champion, registry).get(config.metric)
     if live is None or promised is None:
         return None

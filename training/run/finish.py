@@ -52,7 +52,9 @@ def final_metrics(session: Session, run: TrainingRun) -> dict[str, float]:
         (row["metrics"] for row in rows if row["digest"] == digest), {}
     )
     kept = {name: value for name, value in trained.items() if not name.startswith("val_")}
-    return kept | evaluate(session.model, session.data, run.config.evaluation)
+    return kept | evaluate(
+        session.model, session.data, run.config.evaluation, seed=run.config.training.seed
+    )
 
 
 def card(run: TrainingRun, session: Session, metrics: dict[str, float]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from training.market import backtest
+from training.market import Backtest, backtest, portfolio
 from training.market.measures import measures
 
 if TYPE_CHECKING:
@@ -67,3 +67,87 @@ def test_no_bars_have_no_measures() -> None:
 def test_positions_that_do_not_fit_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="one position for each return"):
         backtest(np.zeros(shape), RETURNS, cost_bps=1)
+
+
+def test_weights_of_several_symbols_are_measured_like_positions() -> None:
+    """As an agent's episode gives them: exposure is what is invested in all, long or short."""
+    weights = np.array([[0.5, 0.5], [0.5, -0.25], [0.0, 0.0], [0.0, 0.25]])
+    traded, returns = np.array([1.0, 0.75, 0.75, 0.25]), np.array([0.02, -0.01, 0.0, 0.01])
+    said = Backtest(weights, traded, returns).measures(252)
+    assert said["exposure"] == pytest.approx(2 / 4)
+    assert said["turnover"] == pytest.approx(2.75 / 4)
+    assert said["hit_rate"] == pytest.approx(2 / 3)
+    assert measures(returns, 252).items() <= said.items()
+
+
+def test_one_column_of_weights_is_measured_as_positions_are() -> None:
+    flat = backtest(POSITIONS, RETURNS, cost_bps=10)
+    column = Backtest(POSITIONS[:, None], flat.traded, flat.returns)
+    assert column.measures(252) == flat.measures(252)
+
+
+def test_the_tail_is_handed_on() -> None:
+    found = backtest(POSITIONS, RETURNS, cost_bps=10)
+    assert found.measures(252, tail=0.5)["value_at_risk"] == pytest.approx(np.median(found.returns))
+
+
+def _walks(symbols: int, bars: int = 200) -> Array:
+    random = np.random.default_rng(5)
+    returns: Array = random.normal(0, 0.02, (symbols, bars))
+    return returns
+
+
+def test_a_portfolio_is_its_accounts_side_by_side_after_their_own_costs() -> None:
+    """Written with a loop over bars that keeps the money of each account."""
+    returns = _walks(3)
+    positions = np.sign(np.random.default_rng(6).normal(size=returns.shape).round())
+    accounts = [
+        backtest(one, earned, cost_bps=10) for one, earned in zip(positions, returns, strict=True)
+    ]
+    every = np.arange(returns.shape[1])
+    found = portfolio(accounts, [every] * 3, len(every))
+    money = np.full(3, 1 / 3)
+    before = np.zeros(3)
+    for bar in every:
+        whole = money.sum()
+        now = positions[:, bar]
+        traded = np.abs(now - before) * money
+        np.testing.assert_allclose(found.positions[bar], now * money / whole, rtol=1e-12)
+        np.testing.assert_allclose(found.traded[bar], traded.sum() / whole, rtol=1e-12)
+        money = money * (1 + now * returns[:, bar]) - traded * 0.001
+        np.testing.assert_allclose(found.returns[bar], money.sum() / whole - 1, atol=1e-13)
+        before = now
+
+
+def test_a_portfolio_long_all_the_time_is_equal_parts_bought_and_held() -> None:
+    returns = _walks(4)
+    every = np.arange(returns.shape[1])
+    accounts = [backtest(np.ones(len(every)), one, cost_bps=0) for one in returns]
+    held = portfolio(accounts, [every] * 4, len(every))
+    np.testing.assert_allclose(held.equity, np.cumprod(1 + returns, axis=1).mean(axis=0))
+
+
+def test_a_portfolio_of_one_is_that_one() -> None:
+    alone = backtest(POSITIONS, RETURNS, cost_bps=10)
+    found = portfolio([alone], [np.arange(5)], 5)
+    np.testing.assert_allclose(found.returns, alone.returns, atol=1e-15)
+    np.testing.assert_allclose(found.positions[:, 0], alone.positions)
+    np.testing.assert_allclose(found.traded, alone.traded)
+
+
+def test_a_symbol_without_a_bar_earns_nothing_there_and_keeps_its_position() -> None:
+    """Before its first and after its last bar it is in cash."""
+    late = backtest(np.ones(2), np.array([0.1, 0.2]), cost_bps=0)
+    whole = backtest(np.zeros(5), np.full(5, 0.5), cost_bps=0)
+    found = portfolio([late, whole], [np.array([1, 3]), np.arange(5)], 5)
+    np.testing.assert_allclose(found.equity, [1, 1.05, 1.05, 1.16, 1.16])
+    np.testing.assert_array_equal(found.positions[:, 0] > 0, [False, True, True, True, False])
+    assert not found.positions[:, 1].any()
+
+
+def test_a_portfolio_that_has_lost_all_earns_nothing_more() -> None:
+    ruined = backtest(np.array([-1.0, -1.0, 1.0]), np.array([0.0, 2.0, 0.5]), cost_bps=0)
+    found = portfolio([ruined, ruined], [np.arange(3)] * 2, 3)
+    np.testing.assert_array_equal(found.equity, [1, 0, 0])
+    np.testing.assert_array_equal(found.returns, [0, -1, 0])
+    assert np.isfinite(found.positions).all()

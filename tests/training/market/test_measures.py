@@ -34,6 +34,51 @@ def test_the_published_figures_come_out(name: str) -> None:
     assert measures(MIXED, 252)[name] == pytest.approx(PUBLISHED[name], rel=1e-13)
 
 
+def test_the_published_series_in_empyrical_itself() -> None:
+    """What is published is what the fork that we compare with still says."""
+    series = pd.Series(MIXED, index=pd.date_range("2000-01-03", periods=9))
+    theirs = {
+        "sharpe": empyrical.sharpe_ratio(series),
+        "sortino": empyrical.sortino_ratio(series),
+        "max_drawdown": empyrical.max_drawdown(series),
+        "volatility": empyrical.annual_volatility(series),
+        "annual_return": empyrical.annual_return(series),
+        "calmar": empyrical.calmar_ratio(series),
+    }
+    assert theirs == pytest.approx(PUBLISHED, rel=1e-13)
+
+
+@pytest.mark.parametrize("tail", [0.01, 0.05, 0.1, 0.5, 0.99])
+@pytest.mark.parametrize("rows", [1, 2, 19, 21, 299])
+def test_tails_are_those_of_empyrical_reloaded(walk: Array, rows: int, tail: float) -> None:
+    returns = (np.diff(walk) / walk[:-1])[:rows]
+    ours = measures(returns, 252, tail=tail)
+    assert ours["value_at_risk"] == pytest.approx(empyrical.value_at_risk(returns, tail))
+    worst = empyrical.conditional_value_at_risk(returns, tail)
+    assert ours["conditional_value_at_risk"] == pytest.approx(worst)
+
+
+def test_a_loss_is_negative_in_the_tails_and_what_is_not_known_is_in_none() -> None:
+    """By hand: of 21 returns the second worst is the 5 % quantile, and the worst two its tail."""
+    returns = np.concatenate(([math.nan], np.arange(-10, 11) / 100))
+    found = measures(returns, 252)
+    assert found["value_at_risk"] == pytest.approx(-0.09)
+    assert found["conditional_value_at_risk"] == pytest.approx(-0.095)
+    assert measures(np.array([math.nan]), 252).keys() <= {
+        "total_return",
+        "annual_return",
+        "max_drawdown",
+        "max_drawdown_bars",
+    }
+
+
+def test_the_profit_factor_is_what_was_gained_over_what_was_lost() -> None:
+    found = measures(np.array([0.03, -0.01, math.nan, 0.0, -0.01]), 252)
+    assert found["profit_factor"] == pytest.approx(1.5)
+    assert measures(np.array([-0.01, 0.0]), 252)["profit_factor"] == 0
+    assert "profit_factor" not in measures(np.array([0.01, 0.0]), 252)
+
+
 @pytest.mark.parametrize("bars_per_year", [252, 8760, 52])
 def test_the_same_as_empyrical_reloaded(walk: Array, bars_per_year: int) -> None:
     returns = np.diff(walk) / walk[:-1]
@@ -48,6 +93,8 @@ def test_the_same_as_empyrical_reloaded(walk: Array, bars_per_year: int) -> None
         "sortino": empyrical.sortino_ratio(series, **year),
         "calmar": empyrical.calmar_ratio(series, **year),
         "max_drawdown": empyrical.max_drawdown(series),
+        "value_at_risk": empyrical.value_at_risk(series),
+        "conditional_value_at_risk": empyrical.conditional_value_at_risk(series),
     }
     for name, value in theirs.items():
         assert ours[name] == pytest.approx(value, rel=1e-11), name

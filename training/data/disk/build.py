@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.data.dataset import Dataset, Part
+from training.data.dataset import Dataset, Part, Prices
 from training.data.disk.choose import CELL, folder_of, require_room
 from training.data.disk.features import FeatureRows
 from training.data.disk.read import BatchReader
@@ -158,7 +158,13 @@ def _whole(
         finite &= np.isfinite(x[max(at, pipeline.warm_up) : at + BLOCK]).all(axis=0)
     check_finite(finite, pipeline, findings)
     findings.raise_any()
-    return Part(x, y, table.times, returns), task, outputs, parts
+    prices = _prices(table, target.column) if returns is not None else None
+    return Part(x, y, table.times, returns, prices), task, outputs, parts
+
+
+def _prices(table: DiskTable, column: str) -> Prices:
+    whole = slice(0, len(table))
+    return Prices(table.columns[column], (whole,), whole)
 
 
 def _labels(config: DataConfig, table: DiskTable, folder: str) -> tuple[Array, Array | None, Array]:

@@ -9,8 +9,8 @@ import numpy as np
 
 from training.data.targets import horizon
 from training.errors import ConfigError, DataError
-from training.evaluation import evaluate, positions_of
-from training.market import backtest
+from training.evaluation import earned, evaluate, positions_of, traded
+from training.evaluation.names import OWN
 from training.market.measures import equity
 from training.registry.load import predict_in_blocks
 
@@ -34,7 +34,7 @@ class Candidate:
         reference: `NAME:VERSION`.
         metrics: `test_loss`, `test_backtest_sharpe`, …; only what is measured and finite.
         losses: of each row, float64, shape (rows,); None: the model says no loss of a single row.
-        returns: of each bar, after costs, float64, shape (rows,); None: no backtest.
+        returns: of each bar, after costs, float64, shape (bars,); None: no backtest.
     """
 
     reference: str
@@ -94,34 +94,33 @@ def contest(
             "data.split.test = 0 holds no rows out, and a challenger is measured on rows that it "
             "was not trained on; set data.split.test: 0.15"
         )
-    own = measure(challenger, part, dataset, config.evaluation)
+    own = measure(challenger, part, dataset, config)
     other, notes, ahead = None, [], horizon(config.data.target)
     if champion is not None:
         _require_same_task(champion, dataset)
         x = inputs_of(champion, table, part, ahead)
-        other = measure(champion, replace(part, x=x), dataset, config.evaluation)
+        other = measure(champion, replace(part, x=x), dataset, config)
         notes = _seen_before(champion, part)
     return Contest(
         own,
         other,
         baselines=_baselines(dataset, own, ahead),
-        curves=_curves(own, other, part),
+        curves=_curves(own, other, part, config.evaluation),
         about=_about(part),
         notes=tuple(notes),
     )
 
 
-def measure(
-    model: RegisteredModel, part: Part, dataset: Dataset, config: EvaluationConfig
-) -> Candidate:
+def measure(model: RegisteredModel, part: Part, dataset: Dataset, config: RunConfig) -> Candidate:
     """One model on a part whose inputs are its own."""
-    nothing = part.rows(slice(0, 0))
-    metrics = evaluate(model.model, replace(dataset, validation=nothing, test=part), config)
+    only = replace(dataset, validation=part.rows(slice(0, 0)), test=part)
+    metrics = evaluate(model.model, only, config.evaluation, seed=config.training.seed)
+    rule = config.evaluation.backtest
     predictions = predict_in_blocks(model.model, part.x)
     returns = None
-    if config.backtest is not None and part.forward_returns is not None:
-        positions = positions_of(predictions.reshape(len(part.x)), dataset.task, config.backtest)
-        returns = backtest(positions, part.forward_returns, cost_bps=config.backtest.cost_bps)
+    if rule is not None and part.forward_returns is not None:
+        positions = positions_of(predictions.reshape(len(part.x)), dataset.task, rule)
+        returns = traded(part, positions, rule.cost_bps)
     return Candidate(
         reference=str(model.version),
         metrics=metrics,
@@ -205,10 +204,9 @@ def _seen_before(champion: RegisteredModel, part: Part) -> list[str]:
 
 def _baselines(dataset: Dataset, own: Candidate, ahead: int) -> dict[str, float]:
     part = dataset.test
+    said = [(earned(name), value) for name, value in own.metrics.items()]
     found = {
-        name.removeprefix("test_"): value
-        for name, value in own.metrics.items()
-        if name.startswith("test_buy_and_hold_")
+        f"{one.strategy}_{one.measure}": value for one, value in said if one and one.strategy != OWN
     }
     if dataset.task == "regression":
         y, known_after = part.y.astype("float64"), max(ahead, 1)
@@ -221,14 +219,17 @@ def _baselines(dataset: Dataset, own: Candidate, ahead: int) -> dict[str, float]
     return found | {"majority_accuracy": float((part.y == most).mean())}
 
 
-def _curves(own: Candidate, other: Candidate | None, part: Part) -> dict[str, list[float]]:
+def _curves(
+    own: Candidate, other: Candidate | None, part: Part, config: EvaluationConfig
+) -> dict[str, list[float]]:
     """Few enough points to be stored with the decision."""
     returns = {"challenger": own.returns, "champion": other.returns if other else None}
     known = {name: values for name, values in returns.items() if values is not None}
-    if not known or part.forward_returns is None:
+    if not known or part.forward_returns is None or config.backtest is None:
         return {}
-    bars = np.unique(np.linspace(0, len(part.x) - 1, CURVE_POINTS).astype(int))
-    known["buy_and_hold"] = part.forward_returns
+    held = traded(part, np.ones(len(part.x)), config.backtest.cost_bps)
+    bars = np.unique(np.linspace(0, len(held.returns) - 1, CURVE_POINTS).astype(int))
+    known["buy_and_hold"] = held.returns
     return {name: equity(values)[bars].tolist() for name, values in known.items()}
 
 

@@ -256,7 +256,7 @@ def _beats(config: BeatsRule) -> Rule:
         metric, baseline = "test_loss", "last_value_loss"
     else:
         metric = f"test_backtest_{config.measure}"
-        baseline = f"buy_and_hold_{config.measure}"
+        baseline = f"{config.baseline}_{config.measure}"
     return Beats(metric, baseline, _watched(metric, "auto"), config.by)
 
 
