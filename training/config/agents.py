@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from training.config.base import NOT_IDENTITY, Count, NotNegative, Positive, PositiveFloat, Section
 from training.config.environments import Environment
+from training.config.trading import TradingConfig
 
 Rate = PositiveFloat | Annotated[str, Field(pattern=r"^lin_\d+(\.\d+)?(e-?\d+)?$")]
 """A number, or `lin_0.001`: from there in a straight line to 0 at the planned end."""
@@ -74,7 +75,7 @@ class RecurrentPolicy(ActorCriticPolicy):
 class _Agent(Section):
     """What every agent can be asked for."""
 
-    environment: Environment
+    environment: Environment = TradingConfig()
     """Where it acts."""
     environments: Positive = 1
     """How many of them at once; a step is one step in one of them."""

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, Tag
 
 from training.config.base import Section
 from training.config.choice import CUSTOM, by_type
+from training.config.trading import TradingConfig
 
 
 class GymnasiumEnvironment(Section):
@@ -35,6 +36,8 @@ class CustomEnvironment(Section):
 
 
 Environment = Annotated[
-    Annotated[GymnasiumEnvironment, Tag("gymnasium")] | Annotated[CustomEnvironment, Tag(CUSTOM)],
-    by_type("environment", ("gymnasium",), custom=True),
+    Annotated[TradingConfig, Tag("trading")]
+    | Annotated[GymnasiumEnvironment, Tag("gymnasium")]
+    | Annotated[CustomEnvironment, Tag(CUSTOM)],
+    by_type("environment", ("trading", "gymnasium"), custom=True, default="trading"),
 ]

@@ -17,6 +17,7 @@ from training.config.base import Positive, Section
 from training.config.choice import CUSTOM, by_type
 from training.config.estimators import SklearnConfig
 from training.config.networks import TorchConfig
+from training.config.trading import TradingConfig
 
 
 class LinearConfig(Section):
@@ -79,5 +80,14 @@ ModelConfig = Annotated[
 
 def window_of(config: ModelConfig) -> int | None:
     """How many rows the model sees at once; None: a row alone."""
+    trading = trading_of(config)
+    if trading is not None:
+        return trading.observation.window
     window: int | None = getattr(config, "window", None)
     return window
+
+
+def trading_of(config: ModelConfig) -> TradingConfig | None:
+    """The market environment of an agent that trades; None: it is something else."""
+    environment = getattr(config, "environment", None)
+    return environment if isinstance(environment, TradingConfig) else None

@@ -6,6 +6,8 @@ What a model may have besides, and is asked for by name:
     True: a batch is the whole training part, in its own order.
 `learning_rate`
     The rate of the next step, for the history.
+`judged_by`
+    The metric that says which epoch was the best, as it is called in training; else `loss`.
 `end_epoch(metrics)`
     Called once an epoch, after its last batch and its validation.
 `rows_on_device(x, y)`

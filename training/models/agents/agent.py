@@ -55,7 +55,7 @@ def build(
             environments, or their state cannot be stored and brought back to the bit.
     """
     _refuse_ignored(training)
-    if worlds is not None and not worlds.trusted_state:
+    if worlds is not None:
         try_out(worlds, spec.seed)
     return Agent(config, spec, worlds)
 
