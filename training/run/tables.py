@@ -42,7 +42,8 @@ def table_of(run: TrainingRun, manager: DataManager) -> Table | None:
     """The table of a run that keeps it or trades it: the pinned one, or what the source has now.
 
     Returns:
-        None where nobody asks for the table itself, or it is larger than memory: the manager reads the source.
+        None where nobody asks for the table itself, or it is larger than memory: the manager reads
+        the source.
 
     Raises:
         IntegrityError: the kept table is damaged.

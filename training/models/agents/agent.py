@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from training.types import Array, Batch, Metrics, ModelSpec
 
 _CHUNK_ROWS = 1024
+OWN = "backtest"
+_EACH_EPOCH = ("total_return", "sharpe", "max_drawdown", "turnover", "exposure")
 _INSTEAD = {
     "batch_size": "model.batch_size",
     "shuffle": "nothing: an agent's steps have one order",
@@ -136,12 +138,32 @@ class Agent:
         Raises:
             DataError: there are no such episodes.
         """
-        episodes = self.episodes(batch.x)
-        told = [
-            {"r": one.reward, "l": one.length, **_numbers(one.info.get("measures", {}))}
-            for one in episodes
-        ]
+        told = []
+        for one in self.episodes(batch.x):
+            measures = one.info.get("measures", {})
+            shown = {name: measures[name] for name in _EACH_EPOCH if name in measures}
+            told.append({"r": one.reward, "l": one.length, **shown})
         return dict(mean_of_episodes(told))
+
+    def compared(self, numbers: Array) -> dict[str, float]:
+        """What the agent earned in its episodes, and others on the same bars at the same costs.
+
+        Returns:
+            `backtest_sharpe`, `buy_and_hold_sharpe` and so on, means over the episodes; nothing
+            where environments measure no such thing.
+        """
+        told = []
+        for number, one in zip(numbers.tolist(), self.episodes(numbers), strict=True):
+            baselines = getattr(self._measuring[number].unwrapped, "baselines", dict)()
+            strategies = {OWN: one.info.get("measures", {}), **baselines}
+            told.append(
+                {
+                    f"{name}_{measure}": value
+                    for name, measures in strategies.items()
+                    for measure, value in measures.items()
+                }
+            )
+        return {name: float(value) for name, value in mean_of_episodes(told).items()}
 
     def episodes(self, numbers: Array) -> list[Measured]:
         """Act without exploring; the training goes on as if nothing had happened.
@@ -249,10 +271,6 @@ class Agent:
                 f"observations of shape {shape} and dtype {dtype}; expected a {space.dtype} array "
                 f"of shape (rows, {', '.join(map(str, space.shape))})"
             )
-
-
-def _numbers(told: dict[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in told.items() if np.isfinite(value)}
 
 
 def _refuse_ignored(training: TrainingConfig) -> None:
