@@ -10,6 +10,7 @@ from gymnasium import spaces
 
 from training.config.actions import ContinuousActions, PositionActions, WeightActions
 from training.errors import ConfigError
+from training.market.environment.totals import total
 
 if TYPE_CHECKING:
     from typing import Any
@@ -115,8 +116,8 @@ class WantedWeights:
             raise ValueError("an action is not a finite number; expected numbers from -1 to 1")
         wanted = np.clip(wanted, -1.0, 1.0)
         weights = wanted * np.where(wanted < 0, self._limits.short, self._limits.long)
-        gross = np.add.reduce(np.abs(weights), axis=1, keepdims=True)
-        return weights * (self._limits.gross / np.maximum(gross, self._limits.gross))
+        gross = np.maximum(total(np.abs(weights)), self._limits.gross)
+        return weights * (self._limits.gross / gross)[:, np.newaxis]
 
 
 def _levels(kind: PositionActions | WeightActions, limits: LimitsConfig, symbols: int) -> Array:
@@ -136,7 +137,8 @@ def _choices(actions: Array, dimensions: int, among: int) -> Array:
             f"actions are {choices.dtype.name} of shape {choices.shape}; expected whole numbers, "
             "one for each environment" + (" and symbol" if dimensions > 1 else "")
         )
-    if choices.min() < 0 or choices.max() >= among:
+    # As unsigned numbers those below zero are the largest of all.
+    if choices.astype(np.int64, copy=False).view(np.uint64).max() >= among:
         raise ValueError(
             f"actions go from {choices.min()} to {choices.max()}; expected 0 to {among - 1}"
         )

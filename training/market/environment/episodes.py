@@ -70,4 +70,5 @@ def draw(*keys: Array) -> Array:
 def _mixed(state: Array) -> Array:
     state = (state ^ (state >> np.uint64(30))) * _FIRST
     state = (state ^ (state >> np.uint64(27))) * _SECOND
-    return state ^ (state >> np.uint64(31))
+    mixed: Array = state ^ (state >> np.uint64(31))
+    return mixed

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from training.market.backtest import Backtest
+
 if TYPE_CHECKING:
     from training.market.environment.outcome import Outcome
     from training.types import Array
@@ -20,8 +22,10 @@ class Ledger:
         environment: its number.
         episode: its number, from 0.
         bars: row of the market in which each step was carried out, shape (steps,).
-        positions: value of each position at the bar's close as a share of the equity, negative when
-            short, shape (steps, symbols).
+        positions: value of each position in the bar, at its open when all was traded, as a share of
+            the equity then; negative when short, shape (steps, symbols). What a stop or a target
+            closed later in the bar is among them.
+        weights: the same at the bar's close, shape (steps, symbols).
         units: of each symbol at the bar's close, shape (steps, symbols).
         traded: value bought and sold in the bar, exits among it, shape (steps,).
         turnover: the same as a share of the equity before the bar, shape (steps,).
@@ -35,6 +39,7 @@ class Ledger:
     episode: int
     bars: Array
     positions: Array
+    weights: Array
     units: Array
     traded: Array
     turnover: Array
@@ -43,9 +48,18 @@ class Ledger:
     returns: Array
     rewards: Array
 
+    def backtest(self) -> Backtest:
+        """The same as what the measures and reports of a backtest take."""
+        one = self.positions.shape[1:] == (1,)
+        positions = self.positions[:, 0] if one else self.positions
+        return Backtest(positions=positions, traded=self.turnover, returns=self.returns)
 
-class _Row(NamedTuple):
-    bar: Array
+
+class Row(NamedTuple):
+    """A step of all environments, as `Ledger` has it."""
+
+    bars: Array
+    positions: Array
     units: Array
     rewards: Array
     outcome: Outcome
@@ -61,11 +75,10 @@ class Recorder:
     def __init__(self, environments: int) -> None:
         """Begin with nothing."""
         self.finished: list[Ledger] = []
-        self._rows: list[list[_Row]] = [[] for _ in range(environments)]
+        self._rows: list[list[Row]] = [[] for _ in range(environments)]
 
-    def add(self, bar: Array, units: Array, rewards: Array, outcome: Outcome) -> None:
-        """Keep a step of all environments."""
-        row = _Row(bar.copy(), units, rewards, outcome)
+    def add(self, row: Row) -> None:
+        """Keep a step of all environments; its arrays are never written to."""
         for rows in self._rows:
             rows.append(row)
 
@@ -90,8 +103,9 @@ class Recorder:
         return Ledger(
             environment=environment,
             episode=episode,
-            bars=column([row.bar for row in rows]),
-            positions=column([outcome.weights for outcome in outcomes]),
+            bars=column([row.bars for row in rows]),
+            positions=column([row.positions for row in rows]),
+            weights=column([outcome.weights for outcome in outcomes]),
             units=column([row.units for row in rows]),
             traded=column([outcome.traded for outcome in outcomes]),
             turnover=column([outcome.traded / outcome.before for outcome in outcomes]),

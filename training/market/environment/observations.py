@@ -8,10 +8,12 @@ import numpy as np
 from gymnasium import spaces
 
 if TYPE_CHECKING:
-    from training.config.trading import TradingConfig
+    from training.config.trading import AccountFact, TradingConfig
     from training.market.environment.market import Market
     from training.market.environment.portfolio import Portfolio
     from training.types import Array
+
+BY_SYMBOL = {"position", "unrealised"}
 
 
 class Observations:
@@ -27,44 +29,37 @@ class Observations:
     def __init__(self, market: Market, config: TradingConfig) -> None:
         """Lay the windows over the features."""
         seen = config.observation
-        limit = np.float32(seen.clip or np.finfo(np.float32).max)
+        self._account, self._clip = seen.account, seen.clip
+        self._close, self._lead = market.close, seen.window - 1
         features = market.features
         if seen.clip is not None:
-            features = np.clip(features, -limit, limit)
-        self._account, self._limit = seen.account, limit
-        self._close, self._lead = market.close, seen.window - 1
-        self._width = len(self._names(market.symbols))
-        self._windows = _windows(features, seen.window, self._width)
-        size = self._windows.shape[1]
+            features = np.clip(features, -np.float32(seen.clip), np.float32(seen.clip))
+        width = sum(market.symbols if fact in BY_SYMBOL else 1 for fact in seen.account)
+        self._windows = _windows(features, seen.window, width)
+        size, limit = self._windows.shape[1], seen.clip or float(np.finfo(np.float32).max)
         self.space = spaces.Box(-limit, limit, (size,), np.float32)
 
     def at(self, bar: Array, portfolio: Portfolio) -> Array:
         """What is seen at the close of each environment's bar, shape (environments, size)."""
         seen: Array = self._windows[bar - self._lead]
-        if self._width:
-            facts = self._facts(self._close.take(bar, axis=0), portfolio)
-            np.clip(
-                facts, -self._limit, self._limit, out=seen[:, : self._width], casting="same_kind"
-            )
+        place = 0
+        for fact in self._account:
+            values = self._fact(fact, bar, portfolio)
+            if self._clip is not None:
+                values = np.clip(values, -self._clip, self._clip)
+            seen[:, place : place + values.shape[1]] = values
+            place += values.shape[1]
         return seen
 
-    def _facts(self, close: Array, portfolio: Portfolio) -> Array:
-        found: list[Array] = []
-        for fact in self._account:
-            if fact == "position":
-                found.append(portfolio.weights(close))
-            elif fact == "cash":
-                found.append((portfolio.cash / portfolio.solid())[:, np.newaxis])
-            elif fact == "unrealised":
-                found.append(portfolio.unrealised(close))
-            else:
-                found.append(portfolio.drawdown()[:, np.newaxis])
-        return np.concatenate(found, axis=1)
-
-    def _names(self, symbols: int) -> list[str]:
-        """One name for each number of the account."""
-        many = {"position", "unrealised"}
-        return [fact for fact in self._account for _ in range(symbols if fact in many else 1)]
+    def _fact(self, fact: AccountFact, bar: Array, portfolio: Portfolio) -> Array:
+        """Shape (environments, 1 or symbols)."""
+        if fact == "position":
+            return portfolio.weights
+        if fact == "cash":
+            return portfolio.cash_share()[:, np.newaxis]
+        if fact == "drawdown":
+            return portfolio.drawdown()[:, np.newaxis]
+        return portfolio.unrealised(self._close.take(bar, axis=0))
 
 
 def _windows(features: Array, window: int, front: int) -> Array:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from training.market.environment.totals import total
+
 if TYPE_CHECKING:
     from training.types import Array
 
@@ -22,16 +24,16 @@ def values_after(targets: Array, moved: Array, held: Array, equity: Array, rate:
         targets: wanted weights, shape (environments, symbols), as `moved`, `held` and `rate`.
         moved: which of them are traded.
         held: values of the positions before.
-        equity: before, 0 or more, shape (environments, 1).
+        equity: before, 0 or more, shape (environments,).
         rate: costs as a share of the traded value.
 
     Returns:
         Shape (environments, symbols); it means nothing for positions that are not traded.
     """
-    paid = np.where(moved, np.copysign(rate, targets * equity - held), 0.0)
-    left = equity + np.add.reduce(paid * held, axis=1, keepdims=True)
-    left /= 1.0 + np.add.reduce(paid * targets, axis=1, keepdims=True)
-    return targets * np.maximum(left, 0.0)
+    paid = np.where(moved, np.copysign(rate, targets * equity[:, np.newaxis] - held), 0.0)
+    left = (equity + total(paid * held)) / (1.0 + total(paid * targets))
+    values: Array = targets * np.maximum(left, 0.0)[:, np.newaxis]
+    return values
 
 
 def within(
@@ -50,12 +52,13 @@ def within(
         rate: as there.
         gross: the largest sum of weights.
     """
-    paid = np.where(moved, np.copysign(rate, targets * equity - held), 0.0)
-    left = equity + np.add.reduce(paid * held, axis=1, keepdims=True)
-    wanted = np.add.reduce(np.where(moved, np.abs(targets), 0.0), axis=1, keepdims=True)
-    stays = np.add.reduce(np.where(moved, 0.0, np.abs(held)), axis=1, keepdims=True)
-    slope = left * wanted + stays * np.add.reduce(paid * targets, axis=1, keepdims=True)
+    paid = np.where(moved, np.copysign(rate, targets * equity[:, np.newaxis] - held), 0.0)
+    left = equity + total(paid * held)
+    wanted = total(np.where(moved, np.abs(targets), 0.0))
+    stays = total(np.where(moved, 0.0, np.abs(held)))
+    slope = left * wanted + stays * total(paid * targets)
     room = left * gross - stays
     tight = slope > room
     factor = np.divide(room, slope, out=np.ones_like(slope), where=tight & (slope > 0))
-    return targets * np.maximum(factor, 0.0)
+    scaled: Array = targets * np.maximum(factor, 0.0)[:, np.newaxis]
+    return scaled

@@ -10,6 +10,7 @@ from training.market.environment.exits import Span, find_exits
 from training.market.environment.orders import values_after, within
 from training.market.environment.outcome import Outcome
 from training.market.environment.prices import Prices
+from training.market.environment.totals import total
 
 if TYPE_CHECKING:
     from training.config.trading import TradingConfig
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from training.market.environment.market import Market
     from training.types import Array
 
-MEMORY = ("units", "chosen", "entry", "cash", "equity", "peak")
+MEMORY = ("units", "weights", "chosen", "entry", "cash", "equity", "peak")
 SMALLEST = 1e-6
 
 
@@ -26,6 +27,7 @@ class Portfolio:
 
     Attributes:
         units: of each symbol, negative when short, shape (environments, symbols).
+        weights: value of each position at the last close as a share of the equity.
         chosen: weights that were asked for last; 0 after a stop or a target closed the position.
         entry: what a unit was worth when the position was entered, on average, without costs.
         cash: below zero when borrowed, shape (environments,).
@@ -49,13 +51,15 @@ class Portfolio:
     def clear(self, which: Array) -> None:
         """Begin again with cash alone where it is said."""
         if which.all():
-            self.units, self.chosen = np.zeros(self._shape), np.zeros(self._shape)
+            self.units = self.weights = self.chosen = np.zeros(self._shape)
             self.entry = np.ones(self._shape)
             self.cash = np.full(self._shape[0], self._config.initial_cash)
             self.equity = self.peak = self.cash
             return
         rows, cash = which[:, np.newaxis], self._config.initial_cash
-        self.units, self.chosen = np.where(rows, 0.0, self.units), np.where(rows, 0.0, self.chosen)
+        self.units, self.weights, self.chosen = (
+            np.where(rows, 0.0, values) for values in (self.units, self.weights, self.chosen)
+        )
         self.entry = np.where(rows, 1.0, self.entry)
         self.cash, self.equity, self.peak = (
             np.where(which, cash, values) for values in (self.cash, self.equity, self.peak)
@@ -70,26 +74,37 @@ class Portfolio:
         """
         before, opened = self.equity, self._prices.open(bar)
         traded, costs = self._trade(targets, bar, opened)
+        self._carried = self.units, self.cash
         if self._exits:
             closed, closing = self._close(bar, opened)
             traded, costs = traded + closed, costs + closing
         return self._mark(bar, before, traded, costs)
 
+    def carried(self, bar: Array) -> Array:
+        """Weights in the bar of the last `advance`, at its open when all was traded.
+
+        What a stop or a target closed later in the bar is among them.
+        """
+        units, cash = self._carried
+        values = units * self._prices.open(bar)
+        equity = np.maximum(cash + total(values), self._floor)
+        weights: Array = values / equity[:, np.newaxis]
+        return weights
+
     def unrealised(self, close: Array) -> Array:
         """What each position has gained since it was entered, as a share of the entry price."""
-        return np.sign(self.units) * (close / self.entry - 1.0)
+        gained: Array = np.sign(self.units) * (close / self.entry - 1.0)
+        return gained
 
-    def weights(self, close: Array) -> Array:
-        """Value of each position as a share of the equity, shape (environments, symbols)."""
-        return self.units * close / self.solid()[:, np.newaxis]
-
-    def solid(self) -> Array:
-        """The equity, but what is nearly nothing is not divided by."""
-        return np.maximum(self.equity, self._floor)
+    def cash_share(self) -> Array:
+        """Cash as a share of the equity, shape (environments,)."""
+        share: Array = self.cash / self._solid()
+        return share
 
     def drawdown(self) -> Array:
         """How far the equity is below its highest, from 0 to 1, shape (environments,)."""
-        return 1.0 - np.maximum(self.equity, 0.0) / self.peak
+        below: Array = 1.0 - np.maximum(self.equity, 0.0) / self.peak
+        return below
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of all accounts."""
@@ -100,10 +115,15 @@ class Portfolio:
         for name in MEMORY:
             setattr(self, name, np.array(state[name], dtype=np.float64))
 
+    def _solid(self) -> Array:
+        """The equity, but what is nearly nothing is not divided by."""
+        solid: Array = np.maximum(self.equity, self._floor)
+        return solid
+
     def _trade(self, targets: Array, bar: Array, price: Array) -> tuple[Array, Array]:
         """Value traded at the open and what that cost, shape (environments,) each."""
         held = self.units * price
-        equity = np.maximum(self.cash + np.add.reduce(held, axis=1), 0.0)[:, np.newaxis]
+        equity = np.maximum(self.cash + total(held), 0.0)
         moved = self._moved(targets, held, equity)
         self.chosen = targets
         if not moved.any():
@@ -117,19 +137,21 @@ class Portfolio:
         bought = (units - self.units) * price
         traded = np.abs(bought)
         costs = traded * rate
-        self.cash = self.cash - np.add.reduce(bought + costs, axis=1)
+        self.cash = self.cash - total(bought + costs)
         if self._enters:
             self._enter(units, price)
         self.units = units
-        return np.add.reduce(traded, axis=1), np.add.reduce(costs, axis=1)
+        return total(traded), total(costs)
 
     def _moved(self, targets: Array, held: Array, equity: Array) -> Array:
         """Which positions are traded: chosen anew, or drifted too far."""
         rebalance = self._actions.rebalance
+        anew: Array = targets != self.chosen
         if rebalance is None:
-            return targets != self.chosen
-        drifted: Array = np.abs(targets * equity - held) > rebalance * equity
-        return drifted | (targets != self.chosen) if self._actions.repeats else drifted
+            return anew
+        whole = equity[:, np.newaxis]
+        drifted: Array = np.abs(targets * whole - held) > rebalance * whole
+        return drifted | anew if self._actions.repeats else drifted
 
     def _enter(self, units: Array, price: Array) -> None:
         """An enlarged position has the mean of its entry prices, a new one the price."""
@@ -152,21 +174,19 @@ class Portfolio:
         units = np.where(closed, self.units, 0.0)
         traded = np.abs(units)
         costs = prices.cost(bar, traded, price)
-        self.cash = self.cash + np.add.reduce(units * price - costs, axis=1)
+        self.cash = self.cash + total(units * price - costs)
         self.units = np.where(closed, 0.0, self.units)
         self.chosen = np.where(closed, 0.0, self.chosen)
-        return np.add.reduce(traded * price, axis=1), np.add.reduce(costs, axis=1)
+        return total(traded * price), total(costs)
 
     def _mark(self, bar: Array, before: Array, traded: Array, costs: Array) -> Outcome:
-        close = self._prices.close(bar)
-        values = self.units * close
+        values = self.units * self._prices.close(bar)
         if self._prices.borrow_rate:
-            borrowed = np.add.reduce(np.maximum(-values, 0.0), axis=1)
-            borrowed += np.maximum(-self.cash, 0.0)
-            fee = borrowed * self._prices.borrow_rate
+            owed = total(np.minimum(values, 0.0)) + np.minimum(self.cash, 0.0)
+            fee = owed * -self._prices.borrow_rate
             self.cash, costs = self.cash - fee, costs + fee
-        self.equity = self.cash + np.add.reduce(values, axis=1)
+        self.equity = self.cash + total(values)
         self.peak = np.maximum(self.peak, self.equity)
-        weights = values / self.solid()[:, np.newaxis]
+        self.weights = values / self._solid()[:, np.newaxis]
         returns = self.equity / before - 1.0
-        return Outcome(before, self.equity, returns, weights, traded, costs, self.drawdown())
+        return Outcome(before, self.equity, returns, self.weights, traded, costs, self.drawdown())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.config.costs import FixedSlippage, ProportionalCommission
+from training.config.costs import FixedSlippage, ProportionalCommission, UnitCommission
 from training.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ class Prices:
             ConfigError: costs that no trade could pay, or a borrow rate without bars per year.
         """
         commission = config.costs.commission
-        proportional = isinstance(commission, ProportionalCommission)
-        self.per_unit = 0.0 if proportional else commission.amount
+        self.per_unit = commission.amount if isinstance(commission, UnitCommission) else 0.0
         self.borrow_rate = _a_bar(config.costs.borrow_rate, market.bars_per_year)
         self._market = market
         self._share = np.ascontiguousarray(_share(market, config))
@@ -68,7 +67,8 @@ class Prices:
 
     def cost(self, bar: Array, units: Array, price: Array) -> Array:
         """What it costs to trade so many units (no sign) at a price inside the bar."""
-        return units * (price * self._share.take(bar, axis=0) + self.per_unit)
+        paid: Array = units * (price * self._share.take(bar, axis=0) + self.per_unit)
+        return paid
 
 
 def _share(market: Market, config: TradingConfig) -> Array:
@@ -81,7 +81,8 @@ def _share(market: Market, config: TradingConfig) -> Array:
     if isinstance(costs.slippage, FixedSlippage):
         return np.full_like(market.open, (fixed + costs.slippage.bps) / BASIS_POINTS)
     span = (market.high - market.low) / market.open
-    return fixed / BASIS_POINTS + costs.slippage.share * span
+    share: Array = fixed / BASIS_POINTS + costs.slippage.share * span
+    return share
 
 
 def _a_bar(yearly: float, bars_per_year: float | None) -> float:

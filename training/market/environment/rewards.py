@@ -111,7 +111,8 @@ class DifferentialSharpe(_Memory):
         gained = (square * to_mean - 0.5 * mean * to_square) / (variance * np.sqrt(variance))
         self.values["mean"] = mean + self._rate * to_mean
         self.values["square"] = square + self._rate * to_square
-        return gained * self._scale
+        scaled: Array = gained * self._scale
+        return scaled
 
 
 class DrawdownPenalised(_Memory):
@@ -126,7 +127,8 @@ class DrawdownPenalised(_Memory):
         """The log returns, penalised."""
         before = self.values["deepest"]
         deepest = self.values["deepest"] = np.maximum(before, outcome.drawdown)
-        return (_log_returns(outcome) - self._penalty * (deepest - before)) * self._scale
+        gained: Array = _log_returns(outcome) - self._penalty * (deepest - before)
+        return gained * self._scale
 
 
 class Custom(_Memory):

@@ -9,7 +9,7 @@ import numpy as np
 from training.errors import IntegrityError
 from training.market.environment.actions import make_actions
 from training.market.environment.episodes import Episodes
-from training.market.environment.ledger import Recorder
+from training.market.environment.ledger import Recorder, Row
 from training.market.environment.observations import Observations
 from training.market.environment.portfolio import Portfolio
 from training.market.environment.rewards import make_reward
@@ -29,12 +29,12 @@ class Numbered(NamedTuple):
     """Some environments, by their numbers.
 
     Attributes:
-        count: how many.
+        many: how many.
         first: the number of the first; the others follow.
         seed: where their episodes begin follows from it; 0 or more.
     """
 
-    count: int
+    many: int
     first: int
     seed: int
 
@@ -71,7 +71,7 @@ class Simulation:
         Raises:
             ConfigError: market and configuration do not go together.
         """
-        count = who.count
+        count = who.many
         self.actions = make_actions(config, market.symbols)
         self.observations = Observations(market, config)
         self.portfolio = Portfolio(market, config, self.actions, count)
@@ -123,7 +123,8 @@ class Simulation:
         self._length = self._length + 1
         self._gained = self._gained + rewards
         if self.recorder is not None:
-            self.recorder.add(self._bar, self.portfolio.units, rewards, outcome)
+            carried = self.portfolio.carried(self._bar)
+            self.recorder.add(Row(self._bar, carried, self.portfolio.units, rewards, outcome))
         terminated = outcome.equity <= self._ruin
         truncated = (self._length >= self._episodes.length) & ~terminated
         return Stepped(rewards, terminated, truncated)
