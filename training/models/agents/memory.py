@@ -17,6 +17,7 @@ from training.models.agents.episodes import Ended
 from training.models.agents.recall import recall, recall_space, remembered, space_memory
 from training.models.checks import check_state
 from training.models.pytorch.tensors import from_tree, to_tree
+from training.types import Segmented
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,8 @@ _COUNTERS = (
     *("num_timesteps", "_episode_num", "_n_updates", "_current_progress_remaining"),
     *("_n_calls", "exploration_rate"),
 )
+_PIECE = 2**20
+_LARGE = 4 * _PIECE
 _IN_BUFFER = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
 
@@ -139,10 +142,17 @@ def buffer_memory(buffer: Any) -> dict[str, Any]:  # noqa: ANN401 - the library'
     """A replay buffer as far as it is filled."""
     rows = buffer.buffer_size if buffer.full else buffer.pos
     arrays = {
-        name: {key: array[:rows].copy() for key, array in _named(getattr(buffer, name))}
+        name: {key: _in_pieces(array[:rows].copy()) for key, array in _named(getattr(buffer, name))}
         for name in _IN_BUFFER
     }
     return {"rows": rows, "position": buffer.pos, "full": buffer.full, "arrays": arrays}
+
+
+def _in_pieces(array: Array) -> Array | Segmented:
+    """A large array in pieces, of which a checkpoint writes those that changed."""
+    if array.nbytes < _LARGE:
+        return array
+    return Segmented(array, max(1, _PIECE * len(array) // array.nbytes))
 
 
 def load_buffer(buffer: Any, memory: dict[str, Any]) -> None:  # noqa: ANN401 - the library's
@@ -150,7 +160,8 @@ def load_buffer(buffer: Any, memory: dict[str, Any]) -> None:  # noqa: ANN401 - 
     rows = memory["rows"]
     for name, arrays in memory["arrays"].items():
         for key, array in _named(getattr(buffer, name)):
-            array[:rows] = arrays[key]
+            stored = arrays[key]
+            array[:rows] = stored.array if isinstance(stored, Segmented) else stored
     buffer.pos, buffer.full = memory["position"], memory["full"]
 
 
