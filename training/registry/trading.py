@@ -58,7 +58,7 @@ class TradingPolicy:
         return np.array([float(fact == "cash") for fact in self._seen.account])
 
     def account(self, frame: Any) -> Array:  # noqa: ANN401 - a DataFrame
-        """The facts of each row of a table; what it does not say follows from the position, or is 0.
+        """The facts of each row of a table; without a column 0, or what the position leaves.
 
         Raises:
             DataError: a value that is not a number.
@@ -71,7 +71,8 @@ class TradingPolicy:
                 facts[:, place] = 1.0 - frame[COLUMNS["position"]].to_numpy("float64")
         if not np.isfinite(facts).all():
             raise DataError(
-                f"a value is missing in {', '.join(self.columns)}; expected what is held at each row"
+                f"a value is missing in {', '.join(self.columns)}; expected what is held at each "
+                "row"
             )
         return facts
 

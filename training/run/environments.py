@@ -112,6 +112,10 @@ def in_batches(training: TrainingConfig, model: AgentConfig) -> TrainingConfig:
     )
 
 
+def _parts(data: Dataset) -> dict[str, Part]:
+    return {"train": data.train, "validation": data.validation, "test": data.test}
+
+
 def _numbers(first: int, end: int) -> Part:
     numbers = np.arange(first, end)
     return Part(numbers, numbers)
@@ -130,9 +134,9 @@ def _market_worlds(
     window = config.observation.window
     markets = {
         name: market_of(part, table, window, data.bars_per_year)
-        for name, part in (("train", data.train), ("validation", data.validation), ("test", data.test))
+        for name, part in _parts(data).items()
         if len(part.x) > 1
-    }  # fmt: skip
+    }
     if "train" not in markets:
         raise DataError("the training part has no two bars; expected more rows, or smaller parts")
     return Worlds(
@@ -215,7 +219,7 @@ def _of_class(
     import gymnasium as gym
 
     found, keys = import_class(config.type, trusted), dict(config.model_extra or {})
-    parts = {"train": data.train, "validation": data.validation, "test": data.test}
+    parts = _parts(data)
     takes_part = "part" in signature(found).parameters
 
     def make(part: str) -> gym.Env[Any, Any]:

@@ -319,13 +319,12 @@ class TrainingRun:
         return numbered(self.data, model, self._worlds), in_batches(training, model)
 
     def _new_session(self) -> Session:
-        config, spec = self.config, self._spec
         data, training = self._rows
         return Session(
             run_id=self.run_id,
             config=training,
             data=data,
-            spec=spec,
+            spec=self._spec,
             model=self._new_model(),
             callbacks=self._callbacks,
             checkpoints=self.checkpoints,

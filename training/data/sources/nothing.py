@@ -17,6 +17,6 @@ def read_nothing(_source: NoSource) -> NoReturn:
         DataError: always.
     """
     raise DataError(
-        "data.source.type = 'none' has no rows; expected a table (csv, parquet, sql, …), since only "
-        "an agent with an environment of its own learns without one"
+        "data.source.type = 'none' has no rows; expected a table (csv, parquet, sql, …), since "
+        "only an agent with an environment of its own learns without one"
     )

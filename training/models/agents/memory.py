@@ -7,6 +7,7 @@ the episodes that are averaged, and every random state that is drawn from.
 
 from __future__ import annotations
 
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -212,15 +213,10 @@ def _episodes(one: Any) -> dict[str, Any]:  # noqa: ANN401 - the library's
 
 def _load_episodes(one: Any, state: dict[str, Any]) -> None:  # noqa: ANN401 - the library's
     told = {name: array.tolist() for name, array in state["told"].items()}
-    rows = [dict(zip(told, values, strict=True)) for values in zip(*told.values(), strict=True)]
-    episodes = [
-        {
-            name: int(value) if name == "l" else value
-            for name, value in row.items()
-            if value == value
-        }  # noqa: PLR0124 - NaN was not told
-        for row in rows
-    ]
+    episodes = []
+    for values in zip(*told.values(), strict=True):
+        known = {name: value for name, value in zip(told, values, strict=True) if not isnan(value)}
+        episodes.append(known | {"l": int(known["l"])} if "l" in known else known)
     one.ep_info_buffer = Ended(episodes, one.ep_info_buffer.maxlen)
     one.ep_success_buffer.clear()
     one.ep_success_buffer.extend(state["success"].tolist())

@@ -112,15 +112,28 @@ def _encode(value: Any, path: str, seen: set[int]) -> Any:  # noqa: ANN401 - any
         return value.copy()
     if isinstance(value, np.generic) and value.dtype.kind in "biuf":
         return {"$scalar": np.asarray(value)}
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "SU":
+        data = np.frombuffer(value.tobytes(), np.uint8).copy()
+        return {"$chars": data, "dtype": value.dtype.str, "shape": list(value.shape)}
     if type(value) in {list, tuple, deque}:
         items = [_encode(item, f"{path}[{i}]", seen) for i, item in enumerate(value)]
         return _held(value, items, path)
     if type(value) is dict:
-        pairs = [[key, _encode(item, f"{path}[{key!r}]", seen)] for key, item in value.items()]
-        if any(type(key) not in {str, int} for key in value):
-            raise _refused(value, path)
-        kept = [pair for pair in pairs if pair[1] is not _CONFIGURED]
-        return {"$dict": kept} if len(kept) == len(pairs) else _CONFIGURED
+        return _pairs(value, path, seen)
+    return _of_object(value, path, seen)
+
+
+def _pairs(value: dict[Any, Any], path: str, seen: set[int]) -> Any:  # noqa: ANN401 - as encoded
+    if any(type(key) not in {str, int} for key in value):
+        raise _refused(value, path)
+    items = [_encode(item, f"{path}[{key!r}]", seen) for key, item in value.items()]
+    held = _held(list(value.values()), items, path)
+    if held is _CONFIGURED and items:
+        return _CONFIGURED
+    return {"$dict": [[key, item] for key, item in zip(value, items, strict=True)]}
+
+
+def _of_object(value: Any, path: str, seen: set[int]) -> Any:  # noqa: ANN401 - any attribute
     if isinstance(value, np.random.Generator) and _name(value.bit_generator) in _GENERATORS:
         return {"$generator": _name(value.bit_generator), "state": _bits(value)}
     if isinstance(value, gym.Space):
@@ -190,6 +203,8 @@ def _decode(item: Any, old: Any, path: str) -> Any:  # noqa: ANN401 - any attrib
 def _made(kind: str, item: dict[str, Any], old: Any, path: str) -> Any:  # noqa: ANN401 - any attribute
     if kind == "$scalar":
         return item["$scalar"][()]
+    if kind == "$chars":
+        return _characters(item)
     if kind == "$floats":
         return item["$floats"].tolist()
     if kind == "$dict":
@@ -199,6 +214,14 @@ def _made(kind: str, item: dict[str, Any], old: Any, path: str) -> Any:  # noqa:
     if kind == "$tuple":
         return tuple(_decode(item["$tuple"], old, path))
     raise IntegrityError(f"{path}: a stored environment holds something of the kind {kind!r}")
+
+
+def _characters(item: dict[str, Any]) -> Any:  # noqa: ANN401 - an array, or one text of NumPy's
+    dtype = np.dtype(item["dtype"])
+    if dtype.kind not in "SU":
+        raise IntegrityError(f"a stored text has the type {dtype}; expected characters")
+    array = np.frombuffer(item["$chars"].tobytes(), dtype).reshape(item["shape"]).copy()
+    return array if item["shape"] else array[()]
 
 
 def _item(old: Any, key: Any) -> Any:  # noqa: ANN401 - any attribute

@@ -105,7 +105,7 @@ class Together(VecEnv):  # type: ignore[misc] # the library is optional, so it h
         """None is."""
         return [False] * len(self._get_indices(indices))
 
-    def _get_indices(self, indices: None | int | Sequence[int]) -> Sequence[int]:
+    def _get_indices(self, indices: int | Sequence[int] | None) -> Sequence[int]:
         if indices is None:
             return range(self.num_envs)
         return [indices] if isinstance(indices, int) else indices
