@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from training.errors import ConfigError, MetricError, did_you_mean
 
@@ -56,8 +56,24 @@ class LateMetrics(Mapping[str, float]):
         """Many of one kind at once, so that the device is waited for once."""
 
 
+class MeanOf(float):
+    """A mean over so many things that are not the batch's rows, such as episodes that ended."""
+
+    __slots__ = ("count",)
+    count: int
+
+    def __new__(cls, value: float, count: int) -> Self:
+        """A float that says how much it counts."""
+        made = super().__new__(cls, value)
+        made.count = count
+        return made
+
+
 class MetricSums:
-    """Means over batches, weighted by their sizes; a metric counts where it was measured."""
+    """Means over batches, weighted by their sizes; a metric counts where it was measured.
+
+    A `MeanOf` counts as much as it says itself.
+    """
 
     __slots__ = ("_late", "_totals", "_weights")
 
@@ -76,13 +92,17 @@ class MetricSums:
             return
         totals, weights = self._totals, self._weights
         for name, value in metrics.items():
-            plain = value if type(value) is float else number(name, value)
-            if name in totals:
-                totals[name] += plain * size
-                weights[name] += size
+            if type(value) is float:
+                plain, weight = value, size
             else:
-                totals[name] = plain * size
-                weights[name] = size
+                plain = number(name, value)
+                weight = value.count if isinstance(value, MeanOf) else size
+            if name in totals:
+                totals[name] += plain * weight
+                weights[name] += weight
+            else:
+                totals[name] = plain * weight
+                weights[name] = weight
 
     def means(self, prefix: str = "") -> dict[str, float]:
         """The means so far; a metric that no batch had is not there."""

@@ -68,6 +68,7 @@ class ModelSpec:
         epochs: the planned number, which learning-rate schedules follow.
         batches_per_epoch: the planned number, which learning-rate schedules follow.
         window: rows that the model sees at once; None: a row alone.
+        spaces: of an agent: its observations and actions, in plain values.
     """
 
     inputs: int
@@ -78,6 +79,7 @@ class ModelSpec:
     epochs: int = 1
     batches_per_epoch: int = 1
     window: int | None = None
+    spaces: dict[str, Any] | None = None
 
     @property
     def row_shape(self) -> tuple[int, ...]:

@@ -12,6 +12,8 @@ output::
     seconds   SIGKILL comes from outside after so many; null: never
     as_of     the moment of a retraining
 
+Modules that its arguments name are imported before all forks too.
+
 Nothing of the training is replaced: what a fault names is called as it is, before or after.
 """
 
@@ -203,6 +205,8 @@ def _serve(answer: Callable[[str], Any]) -> None:
 if __name__ == "__main__":
     if find_spec("sklearn") is not None:
         importlib.import_module("training.models.scikit")
+    for name in sys.argv[1:]:
+        importlib.import_module(name)
     if "PREFECT_API_URL" in os.environ:
         for name in (
             "fastapi",

@@ -6,10 +6,18 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, Tag
 
+from training.config.agents import (
+    A2cConfig,
+    DqnConfig,
+    PpoConfig,
+    QrDqnConfig,
+    RecurrentPpoConfig,
+)
 from training.config.base import Positive, Section
 from training.config.choice import CUSTOM, by_type
 from training.config.estimators import SklearnConfig
 from training.config.networks import TorchConfig
+from training.config.trading import TradingConfig
 
 
 class LinearConfig(Section):
@@ -52,12 +60,34 @@ ModelConfig = Annotated[
     | Annotated[MlpConfig, Tag("mlp")]
     | Annotated[SklearnConfig, Tag("sklearn")]
     | Annotated[TorchConfig, Tag("torch")]
+    | Annotated[DqnConfig, Tag("dqn")]
+    | Annotated[PpoConfig, Tag("ppo")]
+    | Annotated[A2cConfig, Tag("a2c")]
+    | Annotated[QrDqnConfig, Tag("qrdqn")]
+    | Annotated[RecurrentPpoConfig, Tag("recurrent_ppo")]
     | Annotated[CustomModelConfig, Tag(CUSTOM)],
-    by_type("model", ("linear", "logistic", "mlp", "sklearn", "torch"), custom=True, default="mlp"),
+    by_type(
+        "model",
+        (
+            *("linear", "logistic", "mlp", "sklearn", "torch"),
+            *("dqn", "ppo", "a2c", "qrdqn", "recurrent_ppo"),
+        ),
+        custom=True,
+        default="mlp",
+    ),
 ]
 
 
 def window_of(config: ModelConfig) -> int | None:
     """How many rows the model sees at once; None: a row alone."""
+    trading = trading_of(config)
+    if trading is not None:
+        return trading.observation.window
     window: int | None = getattr(config, "window", None)
     return window
+
+
+def trading_of(config: ModelConfig) -> TradingConfig | None:
+    """The market environment of an agent that trades; None: it is something else."""
+    environment = getattr(config, "environment", None)
+    return environment if isinstance(environment, TradingConfig) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from training.config.base import NOT_IDENTITY, Count, NotNegative, Positive, PositiveFloat, Section
 from training.config.callbacks import CallbackConfig, CheckpointsConfig, LoggingCallbackConfig
@@ -72,6 +72,17 @@ class RunConfig(Section):
     execution: ExecutionConfig = ExecutionConfig()
     """How the work is carried out."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_table_where_none_is_needed(cls, whole: Any) -> Any:  # noqa: ANN401 - pydantic hands over anything
+        """An agent in an environment of its own has no use for the default source."""
+        if not isinstance(whole, dict) or not _acts_by_itself(whole.get("model")):
+            return whole
+        data = whole.get("data", {})
+        if not isinstance(data, dict) or "source" in data:
+            return whole
+        return whole | {"data": data | {"source": {"type": "none"}}}
+
     def identity(self) -> dict[str, Any]:
         """What decides whether two runs are the same training, apart from data and slot.
 
@@ -90,5 +101,21 @@ class RunConfig(Section):
 
     def custom_modules(self) -> list[str]:
         """The modules that `module:Class` names: whoever takes this from a file must trust them."""
+        environment = getattr(self.model, "environment", None)
         types = [self.model.type, *(callback.type for callback in self.callbacks)]
+        types += [environment.type] if environment is not None else []
         return sorted({name.partition(":")[0] for name in types if ":" in name})
+
+
+def _acts_by_itself(model: object) -> bool:
+    """Whether it is an agent whose environment is no market."""
+    kind = _said(model, "type")
+    environment = _said(_said(model, "environment"), "type")
+    return kind in {"dqn", "ppo", "a2c", "qrdqn", "recurrent_ppo"} and environment not in {
+        None,
+        "trading",
+    }
+
+
+def _said(section: object, key: str) -> Any:  # noqa: ANN401 - whatever the user wrote
+    return section.get(key) if isinstance(section, dict) else getattr(section, key, None)

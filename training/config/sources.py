@@ -166,6 +166,18 @@ class CustomSource(_Rows):
         return dict(self.model_extra or {})
 
 
+class NoSource(_Rows):
+    """No table: for an agent whose environment needs none."""
+
+    type: Literal["none"] = "none"
+
+    @model_validator(mode="after")
+    def _nothing_to_choose(self) -> Self:
+        for name in sorted(self.model_fields_set - {"type"}):
+            raise ValueError(f"there are no rows, so leave out {name!r}")
+        return self
+
+
 Source = Annotated[
     Annotated[SampleSource, Tag("sample")]
     | Annotated[CsvSource, Tag("csv")]
@@ -174,10 +186,11 @@ Source = Annotated[
     | Annotated[SqlSource, Tag("sql")]
     | Annotated[HttpSource, Tag("http")]
     | Annotated[YfinanceSource, Tag("yfinance")]
+    | Annotated[NoSource, Tag("none")]
     | Annotated[CustomSource, Tag(CUSTOM)],
     by_type(
         "data source",
-        ("sample", "csv", "parquet", "dataframe", "sql", "http", "yfinance"),
+        ("sample", "csv", "parquet", "dataframe", "sql", "http", "yfinance", "none"),
         custom=True,
     ),
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from training.config.checks import DriftCheck, LeakageCheck, with_defaults
+from training.config.sources import NoSource
 from training.config.targets import ColumnTarget
 from training.data.checking import Report, View, check_table, seen_rows
 from training.data.checking.features import check_drift, check_leakage
@@ -18,6 +19,7 @@ from training.data.earlier import Earlier
 from training.data.features import spelt_out
 from training.data.findings import Findings, in_words
 from training.data.lookback import LookBack
+from training.data.nothing import no_data
 from training.data.numbers import (
     as_numbers,
     check_missing,
@@ -43,6 +45,7 @@ from training.data.symbols import each, known_rows, split_symbols, stretches
 from training.data.table import Table, fingerprint
 from training.data.targets import forward_returns, horizon, labels, looks_back, prices_of, task_of
 from training.data.timeline import Timeline, in_time
+from training.errors import DataError
 from training.secrets import hidden, revealed, unspoken, without_secrets
 
 if TYPE_CHECKING:
@@ -145,6 +148,8 @@ class DataManager:
         Raises:
             DataError: with all that was found wrong, a line each.
         """
+        if isinstance(self.config.source, NoSource):
+            return no_data()
         if table is None and split is None and goes_to_disk(to_read := self._to_read()):
             data = self._from_disk(to_read)
         else:
@@ -206,6 +211,8 @@ class DataManager:
         label = config.target.column if isinstance(config.target, ColumnTarget) else None
         left_out = (time, label, config.symbol_column, config.weight_column)
         features = spelt_out(config.features, numeric_columns(frame, left_out))
+        if not features:
+            raise DataError("data.features makes no column; name at least one feature")
         return FeaturePipeline(
             features,
             config.scaler,

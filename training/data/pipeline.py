@@ -65,7 +65,7 @@ class FeaturePipeline:
             trusted: modules that a feature `module:function` may name; None: all.
 
         Raises:
-            DataError: two features of one name, or none at all.
+            DataError: two features of one name.
             ConfigError: a function that is not trusted, or not there.
         """
         self.features = tuple(features)
@@ -85,8 +85,6 @@ class FeaturePipeline:
         double = [name for name in dict.fromkeys(self.names) if self.names.count(name) > 1]
         if double:
             raise DataError(f"data.features makes {double[0]!r} twice; leave one out")
-        if not self.names:
-            raise DataError("data.features makes no column; name at least one feature")
 
     def sees_row_of(self, column: str) -> bool:
         """Whether a row's features are made of that same row's value of a column."""
@@ -152,6 +150,8 @@ class FeaturePipeline:
         Raises:
             DataError: with all that is wrong with the rows.
         """
+        if not self.names:
+            raise DataError("the model was not trained on a table, and so there is none to score")
         rows = Rows(index_as_column(frame), "the rows to score")
         findings, numbers_frame, time = self._checked(rows)
         if not len(self.scored_rows(rows.frame)):

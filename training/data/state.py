@@ -40,7 +40,7 @@ class PipelineState(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
-    features: tuple[Feature, ...] = Field(min_length=1)
+    features: tuple[Feature, ...]
     scaler: ScalerName
     dtype: Precision
     names: tuple[str, ...]

@@ -69,6 +69,9 @@ def evaluate(
         if len(part.x) == 0:
             continue
         found |= _losses(model, part, batch_size, prefix)
+        compared = getattr(model, "compared", None)
+        if compared is not None:
+            found |= {f"{prefix}{name}": value for name, value in compared(part.x).items()}
         if config.backtest is not None and part.forward_returns is not None:
             predictions = _predictions(model, part, batch_size)
             own = positions_of(predictions, dataset.task, config.backtest)

@@ -6,8 +6,12 @@ What a model may have besides, and is asked for by name:
     True: a batch is the whole training part, in its own order.
 `learning_rate`
     The rate of the next step, for the history.
+`judged_by`
+    The metric that says which epoch was the best, as it is called in training; else `loss`.
 `end_epoch(metrics)`
     Called once an epoch, after its last batch and its validation.
+`compared(x)`
+    Of an agent: what it earned in the episodes of these numbers, and what others would have.
 `rows_on_device(x, y)`
     Called with the training part: gives a function from a slice or indices to a `Batch` in
     whatever form its own `train_on_batch` likes best, or None.

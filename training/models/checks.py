@@ -151,6 +151,17 @@ def check_state(part: str, given: object, expected: Mapping[str, Array]) -> dict
     return given
 
 
+def same_state(one: Any, other: Any) -> bool:  # noqa: ANN401 - a state's tree
+    """Whether two trees of arrays and plain values are the same to the bit."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same_state(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same_state, one, other))
+    if isinstance(one, np.ndarray):
+        return bool(one.dtype == other.dtype and one.tobytes() == other.tobytes())
+    return bool(one == other) or one != one  # noqa: PLR0124 - NaN
+
+
 def _describe(value: object) -> str:
     if isinstance(value, np.ndarray):
         return f"of shape {value.shape} and dtype {value.dtype}"

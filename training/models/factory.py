@@ -6,6 +6,7 @@ from importlib import import_module
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from training.config.agents import AGENTS
 from training.config.model import CustomModelConfig
 from training.config.training import TrainingConfig
 from training.errors import ConfigError, did_you_mean
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from training.config.model import ModelConfig
+    from training.models.agents.worlds import Worlds
     from training.types import ModelSpec
 
-    Trusted = Collection[str] | None
-    Builder = Callable[[ModelConfig, ModelSpec, TrainingConfig, Trusted], Model]
+    Builder = Callable[..., Model]
 
 # The built-in types, each with the module:function that builds it; imported when asked for, so
 # that nobody pays for a library that they do not use. An adapter is one file and one line here.
@@ -30,21 +31,34 @@ _BUILDERS: Final = {
     "mlp": "training.models.numpy_model:build",
     "sklearn": "training.models.scikit:build",
     "torch": "training.models.pytorch:build",
+    **dict.fromkeys(
+        ("dqn", "ppo", "a2c", "qrdqn", "recurrent_ppo"), "training.models.agents:build"
+    ),
 }
-_EXTRAS: Final = {"sklearn": "sklearn", "torch": "torch"}
+_EXTRAS: Final = {
+    "sklearn": "sklearn",
+    "torch": "torch",
+    "gymnasium": "agents",
+    "stable_baselines3": "agents",
+    "sb3_contrib": "agents",
+}
 
 
 class ModelFactory:
     """Makes the model that a configuration describes."""
 
-    def __init__(self, trusted: Collection[str] | None = None) -> None:
+    def __init__(
+        self, trusted: Collection[str] | None = None, worlds: Worlds | None = None
+    ) -> None:
         """Decide whose classes may be imported.
 
         Args:
             trusted: modules (or packages) that a `module:Class` may be imported from; None when
                 the configuration was written by the user who runs this process.
+            worlds: the environments that an agent learns in; None: it only predicts.
         """
         self.trusted = trusted
+        self.worlds = worlds
 
     def get_model(
         self, config: ModelConfig, spec: ModelSpec, training: TrainingConfig | None = None
@@ -65,7 +79,9 @@ class ModelFactory:
         if config.type not in _BUILDERS:
             known = (*_BUILDERS, "module:Class")
             raise ConfigError(f"model.type = {config.type!r}: {did_you_mean(config.type, known)}")
-        return _builder(config.type)(config, spec, training or TrainingConfig(), self.trusted)
+        further = {"worlds": self.worlds} if isinstance(config, AGENTS) else {}
+        make = _builder(config.type)
+        return make(config, spec, training or TrainingConfig(), self.trusted, **further)
 
     @unspoken()
     def _custom(self, config: CustomModelConfig, spec: ModelSpec) -> Model:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import TypeAdapter
 
 from training.config import ModelConfig
+from training.config.model import trading_of
 from training.data import FeaturePipeline
 from training.models import ModelFactory
 from training.types import ModelSpec
@@ -46,14 +47,19 @@ class RegisteredModel:
         return predict_in_blocks(self.model, self.pipeline.transform(frame))
 
 
-def predict_in_blocks(model: Model, x: Array) -> Array:
+def predict_in_blocks(model: Any, x: Array, *further: Array) -> Array:  # noqa: ANN401 - a Model, or one that is told more of each row
     """Predictions for all rows, a block at a time.
 
     The last bits of a product of matrices depend on their shape: with blocks of one size, counted
     from the first row, a prediction does not depend on how many rows come after it.
     """
     blocks = range(0, len(x), PREDICTED_AT_ONCE)
-    return np.concatenate([model.predict(x[at : at + PREDICTED_AT_ONCE]) for at in blocks])
+    return np.concatenate(
+        [
+            model.predict(*(rows[at : at + PREDICTED_AT_ONCE] for rows in (x, *further)))
+            for at in blocks
+        ]
+    )
 
 
 def load_model(
@@ -75,5 +81,10 @@ def load_model(
     config = TypeAdapter[ModelConfig](ModelConfig).validate_python(version.card["config"]["model"])
     model = ModelFactory(trusted).get_model(config, ModelSpec(**version.card["spec"]))
     model.load_state_dict({"weights": registry.weights(version)})
+    trading = trading_of(config)
+    if trading is not None:
+        from training.registry.trading import TradingPolicy
+
+        model = TradingPolicy(model, trading)
     pipeline = FeaturePipeline.from_state(registry.pipeline(version), trusted)
     return RegisteredModel(version, model, pipeline)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from training.artifacts import ArtifactStore
 from training.callbacks import CallbackList, build_callbacks
 from training.checkpoints import CheckpointManager, History, environment
+from training.config.agents import AGENTS
 from training.config.model import window_of
 from training.data import DataManager, count_batches
 from training.errors import IntegrityError, InterruptedRunError
@@ -17,6 +18,13 @@ from training.models import ModelFactory
 from training.registry import ModelRegistry, open_registry
 from training.run.continuity import refuse_another_run, say_what_changed, stored_history, take_over
 from training.run.deadline import EpochDeadline
+from training.run.environments import (
+    check_source,
+    described,
+    in_batches,
+    numbered,
+    worlds_of,
+)
 from training.run.finish import card, final_metrics, require_finite, write_report
 from training.run.identity import Identity
 from training.run.keeper import RunKeeper, redone_epochs
@@ -35,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from training.callbacks import CallbackBase
-    from training.config import RunConfig
+    from training.config import RunConfig, TrainingConfig
     from training.data import Dataset, Table
     from training.models import Model
     from training.run.start import Resume
@@ -139,10 +147,13 @@ class TrainingRun:
             DataError: the data are wrong, with all findings.
         """
         if not hasattr(self, "data"):
+            check_source(self.config)
             manager = self.manager
             if self.table is None:
                 self.table = table_of(self, manager)
             self.data = manager.get_data(self.table)
+            self._worlds = worlds_of(self.config, self.data, self.table, self._trusted)
+            self._rows = self._numbered()
 
     @property
     def manager(self) -> DataManager:
@@ -300,13 +311,20 @@ class TrainingRun:
             given = build_callbacks(config.callbacks, config.checkpoints, given, self._trusted)
         return CallbackList([*given, *ours])
 
+    def _numbered(self) -> tuple[Dataset, TrainingConfig]:
+        """What the model's rows are, and how they are gone through."""
+        model, training = self.config.model, self.config.training
+        if self._worlds is None or not isinstance(model, AGENTS):
+            return self.data, training
+        return numbered(self.data, model, self._worlds), in_batches(training, model)
+
     def _new_session(self) -> Session:
-        config, data, spec = self.config, self.data, self._spec
+        data, training = self._rows
         return Session(
             run_id=self.run_id,
-            config=config.training,
+            config=training,
             data=data,
-            spec=spec,
+            spec=self._spec,
             model=self._new_model(),
             callbacks=self._callbacks,
             checkpoints=self.checkpoints,
@@ -323,11 +341,12 @@ class TrainingRun:
 
     def _new_model(self) -> Model:
         config = self.config
-        return ModelFactory(self._trusted).get_model(config.model, self._spec, config.training)
+        factory = ModelFactory(self._trusted, self._worlds)
+        return factory.get_model(config.model, self._spec, config.training)
 
     @property
     def _spec(self) -> ModelSpec:
-        training = self.config.training
+        data, training = self._rows
         return ModelSpec(
             inputs=len(self.data.features),
             outputs=self.data.outputs,
@@ -336,9 +355,10 @@ class TrainingRun:
             seed=training.seed,
             epochs=training.epochs,
             batches_per_epoch=count_batches(
-                len(self.data.train.x), training.batch_size, drop_last=training.drop_last
+                len(data.train.x), training.batch_size, drop_last=training.drop_last
             ),
             window=window_of(self.config.model),
+            spaces=described(self._worlds),
         )
 
     def _resumed_from(self) -> dict[str, int] | None:

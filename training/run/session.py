@@ -85,7 +85,8 @@ class Session:
         alike = data.train.weight is None
         pick = on_device(data.train.x, data.train.y) if on_device and alike else None
         self.rows = replace(data.train, pick=pick)
-        self.monitor = Monitor("val_loss" if len(data.validation.x) else "loss")
+        judged_by = getattr(model, "judged_by", "loss")
+        self.monitor = Monitor(f"val_{judged_by}" if len(data.validation.x) else judged_by)
 
     @property
     def done(self) -> bool:

@@ -17,6 +17,7 @@ from training.data.disk import goes_to_disk
 from training.data.earlier import Earlier
 from training.data.kept import keep_table, kept_table
 from training.errors import NotFoundError, StorageError
+from training.run.environments import trades
 from training.run.record import RunRecord, runs_of
 
 if TYPE_CHECKING:
@@ -38,16 +39,17 @@ def is_kept(config: RunConfig) -> bool:
 
 
 def table_of(run: TrainingRun, manager: DataManager) -> Table | None:
-    """The table of a run whose table is kept: the pinned one, or what the source has now.
+    """The table of a run that keeps it or trades it: the pinned one, or what the source has now.
 
     Returns:
-        None where tables are not kept, or larger than memory: the manager reads the source.
+        None where nobody asks for the table itself, or it is larger than memory: the manager reads
+        the source.
 
     Raises:
         IntegrityError: the kept table is damaged.
         DataError: the source's rows are wrong.
     """
-    if not is_kept(run.config) or goes_to_disk(run.config.data):
+    if not (is_kept(run.config) or trades(run.config)) or goes_to_disk(run.config.data):
         return None
     return pinned_table(run) or manager.load()
 

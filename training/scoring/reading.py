@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from training.config.sources import ParquetSource
 from training.data.sources.columns import missing_column, time_name
@@ -24,8 +24,18 @@ BATCH = 65536
 BLOCK_BYTES = 8 * 2**20
 
 
+class Wanted(NamedTuple):
+    """Names of columns: those that must be there, and those that may."""
+
+    needed: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+
+
 def read_pieces(
-    source: str | pd.DataFrame, columns: Sequence[str], sizes: Iterator[int]
+    source: str | pd.DataFrame,
+    columns: Sequence[str],
+    sizes: Iterator[int],
+    optional: Sequence[str] = (),
 ) -> Iterator[pd.DataFrame]:
     """The columns that are needed and the time column, in pieces of exactly these sizes.
 
@@ -33,35 +43,36 @@ def read_pieces(
         source: a file, a folder of files or a glob; or a table.
         columns: that the model is made of.
         sizes: rows of each piece; the last piece has what is left.
+        optional: columns that are read where they are there.
 
     Raises:
         DataError: no such file, or not the columns that the model was trained on.
     """
-    return _cut(_batches(source, columns), sizes)
+    return _cut(_batches(source, Wanted(tuple(columns), tuple(optional))), sizes)
 
 
-def _batches(source: str | pd.DataFrame, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+def _batches(source: str | pd.DataFrame, wanted: Wanted) -> Iterator[pd.DataFrame]:
     if not isinstance(source, str):
         frame = index_as_column(source)
-        yield frame[_chosen([str(name) for name in frame.columns], columns, "the DataFrame")]
+        yield frame[_chosen([str(name) for name in frame.columns], wanted, "the DataFrame")]
     elif source.lower().endswith(CSV):
-        yield from _csv_batches(source, columns)
+        yield from _csv_batches(source, wanted)
     else:
-        yield from _parquet_batches(source, columns)
+        yield from _parquet_batches(source, wanted)
 
 
-def _parquet_batches(path: str, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+def _parquet_batches(path: str, wanted: Wanted) -> Iterator[pd.DataFrame]:
     where = without_secrets(path)
     find_files(path, PARQUET)
     every = ParquetSource(path=path)
     if measure_parquet(every)[0] == 0:
         raise DataError(f"{where}: has no rows")
     names = [str(name) for name in next(parquet_batches(every, FIRST)).columns]
-    chosen = tuple(_chosen(names, columns, where))
+    chosen = tuple(_chosen(names, wanted, where))
     yield from parquet_batches(ParquetSource(path=path, columns=chosen), BATCH)
 
 
-def _csv_batches(path: str, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+def _csv_batches(path: str, wanted: Wanted) -> Iterator[pd.DataFrame]:
     """Numbers are read as float64 whatever the first rows look like, times as they are written."""
     import pyarrow as pa
     from pyarrow import csv
@@ -70,7 +81,7 @@ def _csv_batches(path: str, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
     for name in files:
         with _told_plainly(name), system.open(name, "rb", compression="infer") as file:
             names = _header(file)
-            chosen = _chosen(names, columns, without_secrets(name))
+            chosen = _chosen(names, wanted, without_secrets(name))
             time = time_name(names, None)
             kinds = {one: pa.string() if one == time else pa.float64() for one in chosen}
             reader = csv.open_csv(
@@ -90,14 +101,15 @@ def _header(file: Any) -> list[str]:  # noqa: ANN401 - an open file of any file 
     return names
 
 
-def _chosen(names: Sequence[str], columns: Sequence[str], where: str) -> list[str]:
+def _chosen(names: Sequence[str], wanted: Wanted, where: str) -> list[str]:
+    columns = wanted.needed
     missing = [name for name in columns if name not in names]
     if missing:
         lines = [f"{where}: {missing_column(name, names)}" for name in missing]
         lines.append(f"the model was trained on columns {', '.join(columns)}")
         raise DataError("\n".join(lines))
     time = time_name(names, None)
-    return [name for name in names if name in columns or name == time]
+    return [name for name in names if name in (*columns, *wanted.optional) or name == time]
 
 
 @contextmanager

@@ -41,6 +41,10 @@ def predictions(
     Raises:
         DataError: not the columns that the model was trained on, wrong values, or too few rows.
     """
+    if not model.pipeline.names:
+        raise DataError(
+            f"{model.version} was not trained on a table, and so there is none that it can score"
+        )
     blocks = -(-chunk_rows // PREDICTED_AT_ONCE) or 2**40
     size, warm_up = blocks * PREDICTED_AT_ONCE, model.pipeline.warm_up
     sizes = chain([size + warm_up], repeat(size))
@@ -48,11 +52,14 @@ def predictions(
     where = source if isinstance(source, str) else "the DataFrame"
     symbol = model.pipeline.symbol
     columns = (*model.pipeline.columns, *((symbol,) if symbol else ()))
-    for frame in read_pieces(source, columns, sizes):
+    told: Any = getattr(model.model, "account", None)
+    optional = getattr(model.model, "columns", ()) if told else ()
+    for frame in read_pieces(source, columns, sizes, optional):
         first = stream.seen
         inputs = stream.push(frame, where)
         if len(inputs):
-            yield _table(frame, predict_in_blocks(model.model, inputs), first, model)
+            further = (told(frame.iloc[-len(inputs) :]),) if told else ()
+            yield _table(frame, predict_in_blocks(model.model, inputs, *further), first, model)
     if stream.seen <= warm_up:
         raise DataError(
             f"{where}: {stream.seen} rows; the first prediction is for row {warm_up + 1}, since "

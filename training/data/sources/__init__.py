@@ -9,6 +9,7 @@ from training.data.sources.csv_files import read_csv_files
 from training.data.sources.custom import read_custom
 from training.data.sources.handed_over import read_frame
 from training.data.sources.http import read_http
+from training.data.sources.nothing import read_nothing
 from training.data.sources.parquet_files import read_parquet_files
 from training.data.sources.rows import Rows
 from training.data.sources.sample import read_sample
@@ -29,6 +30,7 @@ READERS: dict[type[Any], Callable[[Any], Rows]] = {
     kinds.SqlSource: read_sql,
     kinds.HttpSource: read_http,
     kinds.YfinanceSource: read_yfinance,
+    kinds.NoSource: read_nothing,
 }
 
 

@@ -8,8 +8,9 @@ paid for, and the reward is given. So no observation and no reward depends on a 
 
 from training.market.environment.ledger import Ledger
 from training.market.environment.market import Market
+from training.market.environment.measured import MeasuredEnv
 from training.market.environment.outcome import Outcome
 from training.market.environment.single import TradingEnv
 from training.market.environment.vector import TradingVectorEnv
 
-__all__ = ["Ledger", "Market", "Outcome", "TradingEnv", "TradingVectorEnv"]
+__all__ = ["Ledger", "Market", "MeasuredEnv", "Outcome", "TradingEnv", "TradingVectorEnv"]

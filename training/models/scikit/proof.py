@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from training.errors import ConfigError
+from training.models.checks import same_state
 from training.types import Batch
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def prove(make: Callable[[], Model], spec: ModelSpec, part: SklearnPart) -> None
             other.load_state_dict(one.state_dict())
             for model in (one, other):
                 model.train_on_batch(_rows(spec, 2))
-            same = _same(one.state_dict(), other.state_dict())
+            same = same_state(one.state_dict(), other.state_dict())
     except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
         raise ConfigError(
             f"model.estimator = {part.type!r} cannot learn a {spec.task} with {spec.outputs} "
@@ -66,13 +67,3 @@ def _rows(spec: ModelSpec, seed: int) -> Batch:
         shape = (_ROWS, spec.outputs) if spec.outputs > 1 else (_ROWS,)
         return Batch(x, (random.random(shape) + 0.5).astype(spec.dtype))
     return Batch(x, random.permutation(np.arange(_ROWS) % max(2, spec.outputs)))
-
-
-def _same(one: Any, other: Any) -> bool:  # noqa: ANN401 - a state's tree
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_same(one[name], other[name]) for name in one)
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(_same, one, other))
-    if isinstance(one, np.ndarray):
-        return bool(one.dtype == other.dtype and one.tobytes() == other.tobytes())
-    return bool(one == other) or one != one  # noqa: PLR0124 - NaN
