@@ -19,7 +19,7 @@ from training.data.sources.paths import without_secrets
 from training.secrets import revealed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from prefect import Task
     from prefect.tasks import MaterializingTask
@@ -53,8 +53,11 @@ class Lineage:
 
 
 def making(
-    task: Task[..., dict[str, Any]], asset: Asset, upstream: Sequence[Asset], **options: Any
-) -> MaterializingTask[..., dict[str, Any]]:  # noqa: ANN401 - options of a task
+    task: Task[..., dict[str, Any]],
+    asset: Asset,
+    upstream: Sequence[Asset],
+    options: Mapping[str, Any],
+) -> MaterializingTask[..., dict[str, Any]]:
     """The same task, which materializes an asset.
 
     Args:

@@ -93,19 +93,19 @@ class Steps:
         return task.with_options(**self.options)(self.etl, *arguments)
 
     def make(
-        self, task: Task[..., Any], asset: Asset, upstream: list[Asset], *arguments: Any
-    ) -> Answer:  # noqa: ANN401 - as above
+        self, task: Task[..., Any], asset: Asset, upstream: list[Asset], argument: Answer
+    ) -> Answer:
         """One that makes an asset; in a finished slot it makes nothing any more."""
         if self.etl.slot.outcome is not None:
-            answer: Answer = self.plain(task, *arguments)
+            answer: Answer = self.plain(task, argument)
             return answer
-        return making(task, asset, upstream, **self.options)(self.etl, *arguments)
+        return making(task, asset, upstream, self.options)(self.etl, argument)
 
     def note_model(self, retrained: Answer) -> None:
         """The version as an asset, where this slot trained one, in this attempt or an earlier."""
         if self.etl.slot.outcome is None and retrained["trained"]:
             lineage = self.lineage
-            making(model_version, lineage.model, [lineage.features], **self.options)(retrained)
+            making(model_version, lineage.model, [lineage.features], self.options)(retrained)
 
     def publish(self, predicted: Answer) -> Answer:
         """Publish; in a slot that is finished with this very publication there is nothing to do."""
@@ -115,7 +115,7 @@ class Steps:
             reason = f"nothing to do: slot {mark.slot} is published, and nothing is new"
             return {"published": told, "status": "already-complete", "reason": reason}
         upstream = [self.lineage.model, self.lineage.features]
-        task = making(publish, self.lineage.predictions, upstream, **self.options)
+        task = making(publish, self.lineage.predictions, upstream, self.options)
         told = task(self.etl, predicted)
         self.etl.finish({"publication": mark.publication, "published": told})
         did = "published" if told["written"] else "had already published"

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+import tasks  # noqa: F401 - before a package of that name is found where the command is called
 from flows.cli.models import models
 from flows.cli.options import (
     DEFAULT_STORAGE,

@@ -101,9 +101,11 @@ class PipelineConfig(Section):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if isinstance(self.extract, FrameSource):
-            raise ValueError("extract: a DataFrame cannot be extracted; name a file or a database")
+            raise ValueError(  # noqa: TRY004 - the word that pydantic understands
+                "extract: a DataFrame cannot be extracted; name a file or a database"
+            )
         data = self.retrain.data
-        if "data" in self.retrain.model_fields_set and "source" in data.model_fields_set:
+        if data.source != SampleSource():  # a form sends what is not filled in, too
             raise ValueError(
                 "retrain.data.source is the feature table; where rows come from stands in extract"
             )

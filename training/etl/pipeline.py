@@ -31,9 +31,11 @@ logger = logging.getLogger("training.etl")
 
 
 class Pipeline:
-    """The steps, in order: `check`, `extract`, `transform`; a retraining of `training_config`;
-    then `predict`, `publish`, `finish`. Each can be repeated: what an attempt that was killed had
-    done is found again, and not done twice. From step to step goes a reference, never a table.
+    """One slot of a larger pipeline.
+
+    The steps, in order: `check`, `extract`, `transform`; a retraining of `training_config`; then
+    `predict`, `publish`, `finish`. Each can be repeated: what an attempt that was killed had done
+    is found again, and not done twice. From step to step goes a reference, never a table.
 
     Attributes:
         config: of the whole.
