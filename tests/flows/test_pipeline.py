@@ -130,9 +130,9 @@ def test_sqlite_and_postgresql_give_equal_weights_and_predictions(
     assert one["model"] == other["model"]
     assert one["features"]["fingerprint"] == other["features"]["fingerprint"]
     assert one["published"] == other["published"]
-    tables = [_published(url, "both") for url in places.values()]
-    pd.testing.assert_frame_equal(*tables, check_dtype=False)
-    assert len(tables[0]) == 1
+    left, right = (_published(url, "both") for url in places.values())
+    pd.testing.assert_frame_equal(left, right, check_dtype=False)
+    assert len(left) == 1
 
 
 @pytest.fixture(scope="module")
