@@ -65,6 +65,8 @@ def test_commands_succeed_in_order(
 ) -> None:
     lines = [line for line in text.splitlines() if line.startswith("retrain ")]
     assert lines
+    if "retrain pipeline" in text:
+        runpy.run_path("docs/examples/source_database.py", run_name="__main__")
     for line in lines:
         _retrain(monkeypatch, *shlex.split(line, comments=True))
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
@@ -16,9 +15,7 @@ from training.etl.predict import Mark
 from training.etl.publish import check_target, publish_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Publish = Callable[..., bool]
+    from pathlib import Path
 
 
 def _rows(slot: str, publication: str, values: list[float]) -> pd.DataFrame:
@@ -35,7 +32,9 @@ def _rows(slot: str, publication: str, values: list[float]) -> pd.DataFrame:
     )
 
 
-def _publish(target: Any, slot: str, publication: str, values: list[float]) -> bool:
+def _publish(
+    target: SqlTarget | FileTarget, slot: str, publication: str, values: list[float]
+) -> bool:
     rows = _rows(slot, publication, values)
     return publish_rows(target, rows, Mark("m", slot, publication))
 
@@ -115,11 +114,13 @@ def test_a_database_that_does_not_answer_can_be_tried_again(
 ) -> None:
     """And the password is not in the message."""
     monkeypatch.setenv("DB_PASSWORD", "planted-secret")
-    away = SqlTarget(url="postgresql+psycopg://ann@127.0.0.1:1/db", password_variable="DB_PASSWORD")
+    away = SqlTarget.model_validate(
+        {"url": "postgresql+psycopg://ann@127.0.0.1:1/db", "password_variable": "DB_PASSWORD"}
+    )
     with pytest.raises(StorageError) as told:
         check_target(away)
     assert "planted-secret" not in str(told.value)
-    with pytest.raises(DataError, match="publish.password_variable names the environment variable"):
+    with pytest.raises(DataError, match="names the environment variable NO_SUCH"):
         check_target(away.model_copy(update={"password_variable": "NO_SUCH"}))
 
 

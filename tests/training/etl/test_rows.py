@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
@@ -16,7 +16,10 @@ from training.errors import ConfigError, DataError
 from training.etl.rows import InOrder, extract_rows, transform_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from training.retraining import Moment
 
 
 @pytest.fixture
@@ -49,7 +52,7 @@ def test_rows_are_in_one_order_whatever_order_they_came_in(
     ],
 )
 def test_no_row_after_the_moment_and_none_of_a_day_that_is_not_over(
-    source: CsvSource, as_of: Any, last: str
+    source: CsvSource, as_of: Moment | None, last: str
 ) -> None:
     assert extract_rows(source, as_of).frame["day"].max() == pd.Timestamp(last)
 
@@ -73,7 +76,7 @@ def test_what_is_wrong_is_said_with_the_key_of_this_configuration(source: CsvSou
     ],
 )
 def test_a_function_that_does_not_give_a_table_is_told(
-    made: Any, message: str, monkeypatch: pytest.MonkeyPatch
+    made: Callable[[pd.DataFrame], object], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = ModuleType("own_transform")
     vars(module)["make"] = made
