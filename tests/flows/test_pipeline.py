@@ -19,6 +19,7 @@ from training.artifacts import ArtifactStore
 from training.config.load import parse_pipeline
 from training.config.sources import SampleSource
 from training.data.sources import read_rows
+from training.errors import DataError
 from training.registry import ModelRegistry
 from training.registry.promotion import DecisionLog
 from training.run import RunRecord, run_ids
@@ -283,3 +284,35 @@ def _materialized(keys: dict[str, set[str]]) -> list[tuple[str, set[str], dict[s
         )
         for one in events["events"]
     ]
+
+
+def test_a_database_that_is_away_for_a_moment_costs_an_attempt_and_no_more(
+    server: str,
+    postgres: str,
+    prices: pd.DataFrame,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At the source and at the target; what is wrong for good is not tried again."""
+    from training.data.sources import sql
+    from training.etl.publish import sql as target
+
+    _filled(postgres, prices)
+    asked: dict[str, list[str]] = {"extract": [], "publish": []}
+
+    def away_at_first(key: str, url: sa.URL) -> sa.URL:
+        asked[key].append(str(url))
+        return url.set(host="127.0.0.1", port=1) if len(asked[key]) in {1, 3} else url
+
+    find = sql.database_url
+    monkeypatch.setattr(sql, "database_url", lambda p, _: away_at_first("extract", find(p, "")))
+    monkeypatch.setattr(target, "database_url", lambda p, _: away_at_first("publish", find(p, "")))
+    tree = config("away", postgres)
+    tree["retrain"]["execution"] = {"retries": 2, "retry_delay_seconds": 0}
+    assert _run(tree, tmp_path / "storage", FIRST)["status"] == "completed"
+    assert (len(asked["extract"]), len(asked["publish"])) == (2, 4)
+    assert len(_published(postgres, "away")) == 1
+    tree["extract"]["query"] = "SELECT nothing FROM prices"
+    with pytest.raises(DataError, match="nothing"):
+        _run(tree, tmp_path / "storage", SECOND)
+    assert len(asked["extract"]) == 4  # the third was away again, the fourth is final
