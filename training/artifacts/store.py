@@ -167,6 +167,15 @@ class ArtifactStore:
         pieces = PieceReader(self._backend, manifest)
         return decode(read_file(self._backend, place, entry, _room), place, pieces.read)
 
+    def location(self, path: str, file: str) -> str:
+        """Where a file of a commit lies, for readers that take a path or a URL; not verified.
+
+        Raises:
+            NotFoundError: there is no such commit, or no such file in it.
+        """
+        manifest, _ = self._manifest(path)
+        return f"{self.url}/{manifest.place(_entry(manifest, file))}"
+
     def create(self, path: str, body: Mapping[str, Any]) -> None:
         """Write a document that was not there; of several processes, one wins.
 

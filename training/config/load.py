@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
+from training.config.base import Section
 from training.config.explain import explain
+from training.config.pipeline import PipelineConfig
 from training.config.root import RunConfig
 from training.config.strict_yaml import parse_yaml
 from training.errors import ConfigError
@@ -28,6 +30,14 @@ if TYPE_CHECKING:
 
 _WITH_SECRETS = (("data", "source"), ("model",), ("callbacks",))
 """Sections whose secrets are looked up where they are used."""
+_OF_A_PIPELINE = (
+    ("extract",),
+    ("publish",),
+    *(("retrain", *section) for section in _WITH_SECRETS),
+)
+"""The same of a larger pipeline."""
+
+Whole = TypeVar("Whole", bound=Section)
 
 
 def load_config(path: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
@@ -40,10 +50,17 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
     Raises:
         ConfigError: with the file, the key, the value, what was expected, the nearest spelling.
     """
-    tree = _read(Path(path), seen=())
-    for override in overrides:
-        tree = merge(tree, _override(override))
-    return parse_config(tree, str(path))
+    return parse_config(_tree(path, overrides), str(path))
+
+
+def load_pipeline(path: str | Path, overrides: Iterable[str] = ()) -> PipelineConfig:
+    """Read the configuration file of a larger pipeline, as `load_config` one of a training."""
+    return parse_pipeline(_tree(path, overrides), str(path))
+
+
+def parse_pipeline(tree: Mapping[str, Any], origin: str = "configuration") -> PipelineConfig:
+    """As `parse_config`, for a larger pipeline."""
+    return _checked(PipelineConfig, tree, origin, _OF_A_PIPELINE)
 
 
 def parse_config(tree: Mapping[str, Any], origin: str = "configuration") -> RunConfig:
@@ -56,9 +73,15 @@ def parse_config(tree: Mapping[str, Any], origin: str = "configuration") -> RunC
     Raises:
         ConfigError: as `load_config`.
     """
-    filled = _fill(dict(tree), origin, ())
+    return _checked(RunConfig, tree, origin, _WITH_SECRETS)
+
+
+def _checked(
+    kind: type[Whole], tree: Mapping[str, Any], origin: str, secrets: tuple[tuple[str, ...], ...]
+) -> Whole:
+    filled = _fill(dict(tree), origin, (), secrets)
     try:
-        return RunConfig.model_validate(filled)
+        return kind.model_validate(filled)
     except ValidationError as error:
         raise ConfigError(explain(error, filled, origin)) from None
 
@@ -97,6 +120,13 @@ def _merge_items(items: list[Any], over: Mapping[str, Any]) -> list[Any]:
     return merged
 
 
+def _tree(path: str | Path, overrides: Iterable[str]) -> dict[str, Any]:
+    tree = _read(Path(path), seen=())
+    for override in overrides:
+        tree = merge(tree, _override(override))
+    return tree
+
+
 def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     where = path.resolve()
     if where in seen:
@@ -125,11 +155,18 @@ def _override(text: str) -> dict[str, Any]:
     return dict(tree)
 
 
-def _fill(value: Any, origin: str, key: tuple[str, ...]) -> Any:  # noqa: ANN401 - any YAML value
+def _fill(
+    value: Any,  # noqa: ANN401 - any YAML value
+    origin: str,
+    key: tuple[str, ...],
+    secrets: tuple[tuple[str, ...], ...],
+) -> Any:  # noqa: ANN401 - as above
     if isinstance(value, dict):
-        return {name: _fill(item, origin, (*key, str(name))) for name, item in value.items()}
+        return {
+            name: _fill(item, origin, (*key, str(name)), secrets) for name, item in value.items()
+        }
     if isinstance(value, list):
-        return [_fill(item, origin, (*key, str(i))) for i, item in enumerate(value)]
+        return [_fill(item, origin, (*key, str(i)), secrets) for i, item in enumerate(value)]
     if not isinstance(value, str):
         return value
     where = f"{origin}: {'.'.join(key)}"
@@ -148,10 +185,11 @@ def _fill(value: Any, origin: str, key: tuple[str, ...]) -> Any:  # noqa: ANN401
             )
         if not is_secret(match["name"], found):
             return found
-        if not any(key[: len(section)] == section for section in _WITH_SECRETS):
+        if not any(key[: len(section)] == section for section in secrets):
+            allowed = ", ".join(".".join(section) for section in secrets)
             raise ConfigError(
                 f"{where} = {value!r}: {match['name']} is a secret by its name or its value, and "
-                "this would be stored; expected secrets in data.source, model and callbacks alone"
+                f"this would be stored; expected secrets in {allowed} alone"
             )
         return match[0]
 
