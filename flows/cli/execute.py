@@ -132,7 +132,7 @@ def _train(run: TrainingRun, job: Job, screen: Screen, *, as_json: bool) -> None
         try:
             with patient(run, screen.say, give_up):
                 try:
-                    train(job.config, job.storage, job.resume, job.expect, job.slot)
+                    train(job.config, storage=job.storage, resume=job.resume)
                 finally:
                     deliver()
         finally:
