@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, fields
 from functools import wraps
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -132,4 +133,6 @@ def in_words(body: Callable[P, R]) -> Callable[P, R]:
                 logger.exception("the run failed")
             return Failed(message=without_secrets(str(error)), data=error)  # type: ignore[return-value] # Prefect takes a state for a result
 
+    # Prefect reads the types where the wrapper stands; they are known where the body stands.
+    told.__signature__ = signature(body, eval_str=True)  # type: ignore[attr-defined] # for inspect
     return told
