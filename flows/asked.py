@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from prefect.states import Failed
 
+from training.artifacts.names import CONFIGS
 from training.config import RunConfig
 from training.config.load import merge, nested, parse_config, read_tree, with_overrides
 from training.errors import ConfigError, InputError, InterruptedRunError, RetrainError
@@ -99,13 +100,12 @@ def _filled(sections: Sequence[FormSection]) -> dict[str, Any]:
 
 
 def _from_file(config_file: str, storage: str) -> dict[str, Any]:
-    """A file in the working directory, at a URL, or in the storage: there it must be trusted."""
-    if "://" not in config_file and (Path(config_file).exists() or not storage):
+    """A file where the run is; at a URL, or in the storage, where what it names must be trusted."""
+    is_url, kept = "://" in config_file, f"{storage.rstrip('/')}/{config_file}"
+    in_storage = config_file.startswith(f"{CONFIGS}/") and ("://" in storage or Path(kept).exists())
+    if not is_url and (Path(config_file).exists() or not in_storage):
         return read_tree(config_file)
-    kept = f"{storage.rstrip('/')}/{config_file}"
-    if "://" in config_file or not ("://" in storage or Path(kept).exists()):
-        kept = config_file
-    tree = read_tree(kept)
+    tree = read_tree(config_file if is_url else kept)
     trusted = trusted_by_environment()
     refuse_untrusted_code(tree, trusted)
     refuse_untrusted(tree, trusted)

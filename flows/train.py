@@ -71,8 +71,8 @@ def train(  # noqa: PLR0913 - the fields of the form
         training: How long, in what steps, and by which rule.
         model: What is trained. What a type takes besides goes into overrides.
         data: Where the rows come from, what is to be learnt of them, how many are held out.
-        config_file: A YAML file as those in configs: a path where the run is, a URL, or a path
-            within the storage. What is filled in above stands over it.
+        config_file: A YAML file as those in configs: a path where the run is, a URL, or a file in
+            the folder configs of the storage. What is filled in above stands over it.
         overrides: Single keys, over all else, as --set takes them in the shell:
             callbacks=[{type: early_stopping, patience: 5}]
         storage: Where runs, checkpoints, results and the registry are: a folder or a URL.

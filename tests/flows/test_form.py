@@ -9,6 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from flows.form import At, DataForm, FormSection, ModelForm, RetrainingForm, TrainingForm
+from training.artifacts import ArtifactStore
 from training.config import ModelConfig, RunConfig
 from training.config.choice import CUSTOM, kinds
 from training.config.load import load_config, nested, parse_config
@@ -182,6 +183,7 @@ def test_a_configuration_in_the_storage_is_read_and_must_be_trusted(
     (storage / "configs" / "c.yaml").write_text("training: {epochs: 7}")
     found = ask(config_file="configs/c.yaml", storage=str(storage))
     assert found.training.epochs == 7
+    assert not ArtifactStore(storage).verify().problems  # it is not ours to check
     for line in ("callbacks: [{type: 'evil:Class'}]", "data: {source: {type: 'os:system'}}",
                  "model: {type: sklearn, estimator: 'evil:Class'}"):  # fmt: skip
         (storage / "configs" / "c.yaml").write_text(line)
