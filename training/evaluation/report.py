@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from training.data.findings import in_words
 from training.evaluation.curve import loss_curve
 from training.evaluation.names import MEASURES, PARTS, STRATEGIES, earned
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     Row = Mapping[str, Any]
 
+T = TypeVar("T")
 HISTORY_ROWS = 40
 
 
@@ -39,16 +41,21 @@ def markdown_report(
     """
     plain = {key: value for key, value in metrics.items() if earned(key) is None}
     parts = [
-        f"# {_cell(name)}",
-        f"Run `{run_id}`, registered as **{_cell(model)}**.",
+        f"# {markdown_cell(name)}",
+        f"Run `{run_id}`, registered as **{markdown_cell(model)}**.",
         "## Metrics",
         _table(("metric", "value"), list(plain.items())) if plain else "None were measured.",
-        *_backtests(metrics),
+        *(
+            part
+            for title, head, rows in backtests(metrics)
+            for part in (f"## {title}", _table(head, rows))
+        ),
         "## Loss",
         loss_curve(history),
         _history(history),
         "## Data",
-        _table(("what", "value"), list(data.items())),
+        _table(("what", "value"), described(data)),
+        "\n".join(_finding(row) for row in data.get("findings", [])),
         "<details><summary>Configuration</summary>",
         _fenced(configuration, "yaml"),
         "</details>",
@@ -56,33 +63,42 @@ def markdown_report(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _backtests(metrics: Mapping[str, float]) -> list[str]:
-    """Strategy beside the baselines, a table for each part that has one."""
+def backtests(
+    metrics: Mapping[str, float],
+) -> list[tuple[str, Sequence[str], list[Sequence[object]]]]:
+    """Strategy beside the baselines: title, head and rows of a table for each part that has one."""
     tables: dict[str, dict[str, dict[str, float]]] = {}
     for key, value in metrics.items():
         found = earned(key)
         if found is not None:
             rows = tables.setdefault(found.part, {})
             rows.setdefault(found.measure, {})[found.strategy] = value
-    blocks: list[str] = []
-    for part, rows in tables.items():
-        columns = [name for name in STRATEGIES if any(name in row for row in rows.values())]
-        cells = [
-            (measure, *map(rows[measure].get, columns)) for measure in MEASURES if measure in rows
-        ]
-        blocks.append(f"## Backtest, {PARTS[part]} part, after costs")
-        blocks.append(_table(("measure", *map(STRATEGIES.__getitem__, columns)), cells))
-    return blocks
+    return [_beside(PARTS[part], rows) for part, rows in tables.items()]
+
+
+def _beside(
+    part: str, rows: Mapping[str, Mapping[str, float]]
+) -> tuple[str, Sequence[str], list[Sequence[object]]]:
+    columns = [name for name in STRATEGIES if any(name in row for row in rows.values())]
+    cells: list[Sequence[object]] = [
+        (measure, *map(rows[measure].get, columns)) for measure in MEASURES if measure in rows
+    ]
+    head = ("measure", *map(STRATEGIES.__getitem__, columns))
+    return f"Backtest, {part} part, after costs", head, cells
+
+
+def _finding(row: Mapping[str, Any]) -> str:
+    return f"- {row['level']}: {markdown_cell(in_words(row))}"
 
 
 def _history(history: Sequence[Row]) -> str:
-    rows = _thinned(history, HISTORY_ROWS)
+    rows = thinned(history, HISTORY_ROWS)
     names = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
     cells = [(row["epoch"], row["step"], *map(row["metrics"].get, names)) for row in rows]
     return _table(("epoch", "step", *names), cells) if rows else ""
 
 
-def _thinned(rows: Sequence[Row], most: int) -> list[Row]:
+def thinned(rows: Sequence[T], most: int) -> list[T]:
     """At most so many, evenly, with the first and the last."""
     if len(rows) <= most:
         return list(rows)
@@ -90,23 +106,32 @@ def _thinned(rows: Sequence[Row], most: int) -> list[Row]:
 
 
 def _table(head: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
-    lines = [[_cell(value) for value in line] for line in (head, *rows)]
+    lines = [[markdown_cell(value) for value in line] for line in (head, *rows)]
     lines.insert(1, ["---"] * len(head))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _cell(value: object) -> str:
-    """Text that stays within its cell, and is shown as it is."""
+def described(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the data are, in words; without what is kept of them for later runs to compare."""
+    return [(key, in_text(value)) for key, value in data.items() if key not in {"seen", "findings"}]
+
+
+def in_text(value: object) -> str:
+    """A plain value in a line of text."""
     if value is None:
         return ""
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list | tuple):
-        return ", ".join(map(_cell, value))
+        return ", ".join(map(in_text, value))
     if isinstance(value, dict):
-        return ", ".join(f"{_cell(key)}: {_cell(item)}" for key, item in value.items())
-    text = " ".join(str(value).split())
-    return re.sub(r"([\\|`*<\[])", r"\\\1", text)
+        return ", ".join(f"{key}: {in_text(item)}" for key, item in value.items())
+    return " ".join(str(value).split())
+
+
+def markdown_cell(value: object) -> str:
+    """Text that stays within its cell, and is shown as it is."""
+    return re.sub(r"([\\|`*<\[])", r"\\\1", in_text(value))
 
 
 def _fenced(text: str, language: str) -> str:
