@@ -17,21 +17,26 @@ LEDGER_ROWS = 200
 
 def show_morning(retraining: Retraining) -> None:
     """Show the report, where there is one, and what became of each slot so far."""
-    key, name = artifact_key(retraining.name), retraining.name
+    show_ledger(retraining)
     report = retraining.report()
-    rows = [ledger_row(entry) for entry in ledger(retraining.store, name)[-LEDGER_ROWS:]]
-    show: list[Any] = [
-        lambda: create_table_artifact(
-            table=rows, key=f"{key}-ledger", description=f"Retrainings of {name}"
-        )
-    ]
     if report is not None:
-        show.append(
+        key, about = artifact_key(retraining.name), f"Retraining of {retraining.name}"
+        try_to_show(
             lambda: create_markdown_artifact(
-                markdown=report, key=f"{key}-morning-report", description=f"Retraining of {name}"
+                markdown=report, key=f"{key}-morning-report", description=about
             )
         )
-    try_to_show(*show)
+
+
+def show_ledger(retraining: Retraining) -> None:
+    """Show what became of each slot so far."""
+    name = retraining.name
+    rows = [ledger_row(entry) for entry in ledger(retraining.store, name)[-LEDGER_ROWS:]]
+    try_to_show(
+        lambda: create_table_artifact(
+            table=rows, key=f"{artifact_key(name)}-ledger", description=f"Retrainings of {name}"
+        )
+    )
 
 
 def ledger_row(entry: dict[str, Any]) -> dict[str, Any]:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from prefect import flow
 from prefect.runtime import flow_run
+from prefect.states import Completed
 
 from flows.events import announce
-from flows.morning import show_morning
+from flows.morning import show_ledger, show_morning
 from flows.reconcile import reconcile
+from flows.slots import missed
 from flows.train import train_model
 from tasks.policies import Policies
 from tasks.retraining import decide_promotion, promote_model, report_retraining, validate_data
@@ -42,7 +44,7 @@ def retrain(
     storage: str = "./artifacts",
     as_of: str | None = None,
     resume: Literal["auto", "never", "must"] = "auto",
-) -> dict[str, Any]:
+) -> Any:  # noqa: ANN401 - what `retrain update --json` prints, or a state that has it
     """Train on the newest data, and promote the model if it is better than the champion.
 
     Args:
@@ -58,6 +60,10 @@ def retrain(
     given = UPDATE.get()
     moment = parse_moment(as_of) if as_of else flow_run.scheduled_start_time
     retraining = given or Retraining(config, storage, as_of=moment, resume=resume)
+    left_out = missed(retraining) if as_of is None else None
+    if left_out is not None:
+        show_ledger(retraining)
+        return Completed(message=left_out["reason"], data=left_out)
     if given is None:
         validate_data.with_options(retries=0)(retraining)
     if retraining.skipped:
