@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -13,9 +14,11 @@ from training.registry import ModelRegistry
 from training.retraining import ledger, parse_moment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from uuid import UUID
 
+    from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun, State
 
 NIGHTS = 3
@@ -24,9 +27,7 @@ NIGHTS = 3
 class Night:
     """A deployment of `retrain` with a daily schedule, and the runs of it that were missed."""
 
-    def __init__(self, storage: Path, **retraining: Any) -> None:  # noqa: ANN401 - keys of the section
-        from prefect.client.orchestration import get_client
-
+    def __init__(self, client: SyncPrefectClient, storage: Path, **retraining: Any) -> None:  # noqa: ANN401 - keys of the section
         self.store = ArtifactStore(storage)
         self.name = f"night-{uuid4().hex[:8]}"
         config = {
@@ -37,26 +38,20 @@ class Night:
             "promotion": {"rules": []},
             "retraining": retraining,
         }
-        self._client = get_client(sync_client=True)
+        self._client = client
         flow = self._post("flows/", {"name": "retrain"})["id"]
         wanted = {
             "name": self.name,
             "flow_id": flow,
             "enforce_parameter_schema": False,
             "parameters": {"config": config, "storage": str(storage)},
-            # Half past the hour before last, and not the coming one: no run is due meanwhile.
-            "schedules": [{"schedule": {"cron": "30 6 * * *", "timezone": "UTC"}, "active": False}],
+            "schedules": [{"schedule": {"cron": "30 6 * * *", "timezone": "UTC"}}],
         }
         self.deployment = self._post("deployments/", wanted)["id"]
 
     def missed(self, nights: int = NIGHTS) -> list[FlowRun]:
         """Runs of the last nights, made by the schedule as the server would have, the first one
         first."""
-        self._client.request(
-            "PATCH",
-            f"/deployments/{self.deployment}",
-            json={"schedules": [{"schedule": {"cron": "30 6 * * *", "timezone": "UTC"}}]},
-        ).raise_for_status()
         now = dt.datetime.now(dt.UTC)
         start = (now - dt.timedelta(days=nights)).isoformat()
         asked = {"start_time": start, "end_time": now.isoformat(), "min_runs": nights}
@@ -109,11 +104,11 @@ class Night:
 
 
 @pytest.fixture
-def make(server: str, tmp_path: Path) -> Any:  # noqa: ANN401 - a function
-    def night(**retraining: Any) -> Night:  # noqa: ANN401 - keys of the section
-        return Night(tmp_path / "storage", **retraining)
+def make(server: str, tmp_path: Path) -> Iterator[Any]:
+    from prefect.client.orchestration import get_client
 
-    return night
+    with get_client(sync_client=True) as client:
+        yield partial(Night, client, tmp_path / "storage")
 
 
 def _due(run: FlowRun) -> str:
