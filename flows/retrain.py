@@ -60,7 +60,7 @@ def retrain(
     given = UPDATE.get()
     moment = parse_moment(as_of) if as_of else flow_run.scheduled_start_time
     retraining = given or Retraining(config, storage, as_of=moment, resume=resume)
-    left_out = missed(retraining) if as_of is None else None
+    left_out = None if given else missed(retraining)
     if left_out is not None:
         show_ledger(retraining)
         return Completed(message=left_out["reason"], data=left_out)

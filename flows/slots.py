@@ -18,7 +18,8 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
 
-from training.retraining import Slot, newest_begun, note_missed
+from training.retraining import Slot, newest_begun, note_missed, parse_moment
+from training.retraining.moment import comparable
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from training.retraining import Retraining
 
 LOOKED_AT = 200
-"""Flow runs that were due after this one; of one deployment."""
+"""Flow runs of the deployment, the newest."""
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +36,9 @@ def missed(retraining: Retraining) -> dict[str, Any] | None:
     """The outcome of a slot that is left out, written into the ledger; None: it is to be done."""
     context = FlowRunContext.get()
     run = None if context is None else context.flow_run
-    if run is None or run.expected_start_time is None or not _asked(run):
+    if run is None or not _asked(run):
         return None
-    slot = _slot(run, run.expected_start_time, retraining)
+    slot = _slot(run, retraining)
     reason = slot.refusal(retraining.config.retraining)
     if reason is None:
         return None
@@ -52,18 +53,20 @@ def _asked(run: FlowRun) -> bool:
     return by_itself and run.deployment_id is not None and run.run_count <= 1
 
 
-def _slot(run: FlowRun, due: dt.datetime, retraining: Retraining) -> Slot:
+def _slot(run: FlowRun, retraining: Retraining) -> Slot:
     now = dt.datetime.now(dt.UTC)
-    begun = newest_begun(retraining.store, retraining.name, now)
-    moments = [*_due_after(run, due, now), *([begun] if begun else [])]
-    return Slot(due, now, max((one for one in moments if one > due), default=None))
+    mine = _moment(run)
+    begun = newest_begun(retraining.store, retraining.name, now + dt.timedelta(days=1))
+    moments = [*_others(run, now), *([begun] if begun else [])]
+    late = now - (run.expected_start_time or now)
+    return Slot(mine, late, max((one for one in moments if one > mine), default=None))
 
 
-def _due_after(run: FlowRun, due: dt.datetime, now: dt.datetime) -> list[dt.datetime]:
-    """When flow runs of the same deployment with the same parameters were due after this one."""
+def _others(run: FlowRun, now: dt.datetime) -> list[dt.datetime]:
+    """The moments of all that are due of the same deployment, for the same with other moments."""
     wanted: dict[str, Any] = {
         "deployment_id": {"any_": [run.deployment_id]},
-        "expected_start_time": {"after_": due, "before_": now},
+        "expected_start_time": {"before_": now},
         "state": {"type": {"not_any_": ["CANCELLED", "CANCELLING"]}},
     }
     try:
@@ -76,8 +79,17 @@ def _due_after(run: FlowRun, due: dt.datetime, now: dt.datetime) -> list[dt.date
     except (HTTPError, PrefectException) as error:
         logger.warning("Prefect could not be asked for newer slots; the ledger was: %s", error)
         return []
-    return [
-        other.expected_start_time
-        for other in found
-        if other.expected_start_time and other.id != run.id and other.parameters == run.parameters
-    ]
+    return [_moment(one) for one in found if one.id != run.id and _work(one) == _work(run)]
+
+
+def _moment(run: FlowRun) -> dt.datetime:
+    """Up to where it is to look."""
+    as_of = run.parameters.get("as_of")
+    if as_of:
+        return comparable(parse_moment(as_of))
+    return run.expected_start_time or dt.datetime.now(dt.UTC)
+
+
+def _work(run: FlowRun) -> dict[str, Any]:
+    """What it does, whenever."""
+    return {name: value for name, value in run.parameters.items() if name != "as_of"}

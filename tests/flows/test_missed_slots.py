@@ -45,7 +45,7 @@ class Night:
             "flow_id": flow,
             "enforce_parameter_schema": False,
             "parameters": {"config": config, "storage": str(storage)},
-            "schedules": [{"schedule": {"cron": "30 6 * * *", "timezone": "UTC"}}],
+            "schedules": [{"schedule": {"cron": _two_hours_ago(), "timezone": "UTC"}}],
         }
         self.deployment = self._post("deployments/", wanted)["id"]
 
@@ -103,6 +103,12 @@ class Night:
         return answer.json() if answer.content else None
 
 
+def _two_hours_ago() -> str:
+    """Each day: whenever the test runs, its newest slot is late, and none becomes due."""
+    moment = dt.datetime.now(dt.UTC) - dt.timedelta(hours=2)
+    return f"{moment.minute} {moment.hour} * * *"
+
+
 @pytest.fixture
 def make(server: str, tmp_path: Path) -> Iterator[Any]:
     from prefect.client.orchestration import get_client
@@ -123,7 +129,7 @@ def test_only_the_newest_is_trained_in_whatever_order_they_start(make: Any) -> N
     told = {run.id: night.start(run) for run in (second, newest, first)}
     for run in (first, second):
         assert told[run.id].type.value == "COMPLETED"
-        assert "missed: it was due" in told[run.id].message
+        assert "minutes late, and the slot of" in told[run.id].message
         assert "retraining.missed_slots: newest" in told[run.id].message
     assert night.versions() == [1]
     assert night.lines() == [
@@ -139,7 +145,7 @@ def test_what_was_begun_by_hand_for_a_newer_moment_counts_as_well(make: Any) -> 
     night = make(skip_unchanged=False)
     (missed,) = night.missed(1)
     assert night.start(night.started_by_hand()).type.value == "COMPLETED"
-    assert "missed: it was due" in night.start(missed).message
+    assert "minutes late, and the slot of" in night.start(missed).message
     assert night.versions() == [1]
 
 
@@ -156,7 +162,7 @@ def test_those_too_late_are_left_out(make: Any) -> None:  # noqa: ANN401 - a fun
     """`skip`: even the newest; within its minutes it is done."""
     night = make(missed_slots="skip")
     for run in night.missed(2):
-        assert "minutes ago" in night.start(run).message
+        assert "minutes late (retraining.missed_slots: skip" in night.start(run).message
     assert [status for _, status in night.lines()] == ["skipped"] * 2
     assert night.versions() == []
     patient = make(missed_slots="skip", missed_after_minutes=60 * 24 * 2)

@@ -26,28 +26,27 @@ class Slot:
     """A slot of a schedule that begins now.
 
     Attributes:
-        due: when it was to begin.
-        now: when it does.
-        newer: the newest slot of the same schedule that is due, too, or was begun; None: this one.
+        moment: up to where it is to look.
+        late: how long after the time that it was planned for it begins.
+        newer: the newest moment of the same schedule that is due, too, or was begun; None: its own.
     """
 
-    due: dt.datetime
-    now: dt.datetime
+    moment: dt.datetime
+    late: dt.timedelta
     newer: dt.datetime | None = None
 
     def refusal(self, policy: RetrainingConfig) -> str | None:
         """Why it is left out; None: it is not."""
-        late = self.now - self.due
+        minutes, limit = self.late.total_seconds() / 60, policy.missed_after_minutes
         if policy.missed_slots == "newest" and self.newer is not None:
             return (
-                f"missed: it was due {_words(self.due)}, and the slot of {_words(self.newer)} has "
-                "newer rows (retraining.missed_slots: newest)"
+                f"missed: {_words(self.moment)} begins {minutes:.0f} minutes late, and the slot of "
+                f"{_words(self.newer)} has newer rows (retraining.missed_slots: newest)"
             )
-        limit = policy.missed_after_minutes
-        if policy.missed_slots == "skip" and late > dt.timedelta(minutes=limit):
+        if policy.missed_slots == "skip" and minutes > limit:
             return (
-                f"missed: it was due {_words(self.due)}, {late.total_seconds() / 60:.0f} minutes "
-                f"ago (retraining.missed_slots: skip, missed_after_minutes: {limit:g})"
+                f"missed: {_words(self.moment)} begins {minutes:.0f} minutes late "
+                f"(retraining.missed_slots: skip, missed_after_minutes: {limit:g})"
             )
         return None
 
@@ -68,7 +67,7 @@ def note_missed(store: ArtifactStore, name: str, slot: Slot, reason: str) -> dic
     outcome = {
         "name": name,
         "slot": None,
-        "as_of": slot.due.isoformat(),
+        "as_of": slot.moment.isoformat(),
         "status": "skipped",
         "model": None,
         "champion": None,
