@@ -12,14 +12,24 @@ from prefect import flow
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
+from flows.asked import Settings, asked_name, in_words
 from flows.events import announce
+from flows.form import (
+    DataForm,
+    Hidden,
+    ModelForm,
+    ModelName,
+    Overrides,
+    RetrainingForm,
+    Text,
+    TrainingForm,
+)
 from flows.morning import show_ledger, show_morning
 from flows.reconcile import reconcile
 from flows.slots import missed
 from flows.train import train_model
 from tasks.policies import Policies
 from tasks.retraining import decide_promotion, promote_model, report_retraining, validate_data
-from training.config import RunConfig  # noqa: TC001 - Prefect reads the flow's types when it runs
 from training.retraining import Retraining, parse_moment
 from training.run import refuse_endless_attempts
 
@@ -32,46 +42,65 @@ UPDATE: ContextVar[Retraining | None] = ContextVar("UPDATE", default=None)
 
 
 def _name() -> str:
-    parameters = flow_run.parameters
-    config = parameters["config"]
-    name = config["name"] if isinstance(config, dict) else config.name
-    return f"retrain {name} {parameters.get('as_of') or ''}".rstrip()
+    given, parameters = UPDATE.get(), flow_run.parameters
+    name = given.name if given else asked_name(parameters)
+    return f"retrain {name} {parameters.get('as_of') or flow_run.scheduled_start_time.date()}"
 
 
 @flow(name="retrain", flow_run_name=_name, persist_result=False, log_prints=False)
-def retrain(
-    config: RunConfig,
+@in_words
+def retrain(  # noqa: PLR0913 - the fields of the form
+    config: Hidden = None,
+    *,
+    name: ModelName = "",
+    training: TrainingForm = TrainingForm(),
+    model: ModelForm = ModelForm(),
+    data: DataForm = DataForm(),
+    retraining: RetrainingForm = RetrainingForm(),
+    config_file: str = "",
+    overrides: Overrides = (),
     storage: str = "./artifacts",
-    as_of: str | None = None,
+    as_of: Text = "",
     resume: Literal["auto", "never", "must"] = "auto",
 ) -> Any:  # noqa: ANN401 - what `retrain update --json` prints, or a state that has it
     """Train on the newest data, and promote the model if it is better than the champion.
 
     Args:
-        config: what is trained, on what, and how; which rows; when it is promoted.
-        storage: where runs, checkpoints, results and the registry are: a folder or a URL.
-        as_of: rows up to here and none after it, such as 2015-01-31; default: the time that this
+        config: A whole configuration, from a program: no field of the form.
+        name: The model's name in the registry. If empty: as in the configuration file, else model.
+        training: How long, in what steps, and by which rule.
+        model: What is trained. What a type takes besides goes into overrides.
+        data: Where the rows come from, what is to be learnt of them, how many are held out.
+        retraining: Which rows, from what weights, and who is champion first.
+        config_file: A YAML file as those in configs: a path where the run is, a URL, or a file in
+            the folder configs of the storage. What is filled in above stands over it.
+        overrides: Single keys, over all else, as --set takes them in the shell:
+            promotion.rules=[{type: better, metric: test_loss, by: 0.01}]
+        storage: Where runs, checkpoints, results and the registry are: a folder or a URL.
+        as_of: Rows up to here and none after it, such as 2015-01-31; empty: the time that this
             flow run was scheduled for.
-        resume: go on where there is something to go on from, never, or necessarily.
+        resume: Go on where there is something to go on from, never, or necessarily.
 
     Returns:
         What `retrain update --json` prints.
     """
     given = UPDATE.get()
     moment = parse_moment(as_of) if as_of else flow_run.scheduled_start_time
-    retraining = given or Retraining(config, storage, as_of=moment, resume=resume)
-    left_out = None if given else missed(retraining)
+    if given is None:
+        settings = Settings(
+            name=name, config=config, config_file=config_file, overrides=overrides, storage=storage
+        )
+        whole = settings.over(data, model, training, retraining)
+    work = given or Retraining(whole, storage, as_of=moment, resume=resume)
+    left_out = None if given else missed(work)
     if left_out is not None:
-        show_ledger(retraining)
+        show_ledger(work)
         return Completed(message=left_out["reason"], data=left_out)
     if given is None:
-        validate_data.with_options(retries=0)(retraining)
-    if retraining.skipped:
-        outcome = retraining.skip()
-    else:
-        outcome = _retrain(retraining, by_person=given is not None)
-    show_morning(retraining)
-    announce(retraining.store, retraining.name)
+        validate_data.with_options(retries=0)(work)
+    outcome = work.skip() if work.skipped else _retrain(work, by_person=given is not None)
+    show_morning(work)
+    announce(work.store, work.name)
     return outcome
 
 

@@ -10,7 +10,10 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
+from flows.asked import in_words
+from flows.form import Names  # noqa: TC001 - as below
 from tasks.scoring import score_table
+from training.config.base import Count  # noqa: TC001 - Prefect reads the flow's types when it runs
 from training.scoring.table import CHUNK_ROWS
 
 
@@ -19,28 +22,29 @@ def _name() -> str:
 
 
 @flow(name="score", flow_run_name=_name, persist_result=False, log_prints=False)
+@in_words
 def score(
     model: str,
     input: str,  # noqa: A002 - the name on the form
     output: str,
     storage: str = "./artifacts",
-    chunk_rows: int = CHUNK_ROWS,
+    chunk_rows: Count = CHUNK_ROWS,
     allow_expired: bool = False,  # noqa: FBT001, FBT002 - a box on the form
-    trusted: list[str] | None = None,
+    trusted: Names = (),
 ) -> dict[str, Any]:
     """Predictions for the rows of a file; the output is there whole or not at all.
 
     Args:
-        model: `NAME`, `NAME:VERSION` or `NAME@champion`.
-        input: CSV or Parquet: a file, a folder of files, a glob.
-        output: a file that ends in .parquet or .csv.
-        storage: where the registry is: a folder or a URL.
-        chunk_rows: rows in memory at a time; 0: all.
-        allow_expired: use a model that is older than its configuration allows.
-        trusted: modules of custom models and features that may be imported.
+        model: A registered model: NAME, NAME:VERSION or NAME@champion.
+        input: The rows, CSV or Parquet: a file, a folder of files, a glob; any fsspec URL.
+        output: A file that ends in .parquet or .csv.
+        storage: Where the registry is: a folder or a URL.
+        chunk_rows: Rows in memory at a time; 0: all.
+        allow_expired: Use a model that is older than its configuration allows.
+        trusted: Modules of custom models and features that may be imported.
 
     Returns:
         What `retrain score --json` prints: model, rows, predictions, output.
     """
-    options = {"chunk_rows": chunk_rows, "allow_expired": allow_expired, "trusted": trusted or ()}
+    options = {"chunk_rows": chunk_rows, "allow_expired": allow_expired, "trusted": trusted}
     return score_table(model, input, output, storage, options)

@@ -14,7 +14,9 @@ from prefect.logging.handlers import APILogWorker
 from prefect.runtime import flow_run
 
 from flows.artifacts import Dashboard, show_findings
+from flows.asked import Settings, asked_name, in_words
 from flows.events import announce
+from flows.form import DataForm, Hidden, ModelForm, ModelName, Overrides, Text, TrainingForm
 from flows.reconcile import reconcile
 from tasks.policies import Policies
 from tasks.training import (
@@ -25,7 +27,6 @@ from tasks.training import (
     save_checkpoint,
     train_epoch,
 )
-from training.config import RunConfig  # noqa: TC001 - Prefect reads the flow's types when it runs
 from training.engine import TrainingEngine
 from training.errors import DataError
 from training.run import TrainingRun, refuse_changed_retry, refuse_endless_attempts
@@ -42,33 +43,54 @@ a retry, another machine) puts the run together itself."""
 
 
 def _name() -> str:
-    parameters = flow_run.parameters
-    config = parameters["config"]
-    name = config["name"] if isinstance(config, dict) else config.name
-    return f"train {name}"
+    run = PREPARED.get()
+    return f"train {run.config.name if run else asked_name(flow_run.parameters)}"
 
 
 @flow(name="train", flow_run_name=_name, persist_result=False, log_prints=False)
-def train(
-    config: RunConfig,
+@in_words
+def train(  # noqa: PLR0913 - the fields of the form
+    config: Hidden = None,
+    *,
+    name: ModelName = "",
+    training: TrainingForm = TrainingForm(),
+    model: ModelForm = ModelForm(),
+    data: DataForm = DataForm(),
+    config_file: str = "",
+    overrides: Overrides = (),
     storage: str = "./artifacts",
     resume: Literal["auto", "never", "must"] = "auto",
-    run_id: str | None = None,
-    slot: str | None = None,
+    slot: Text = "",
+    run_id: Text = "",
 ) -> dict[str, Any]:
     """Train a model and register it; an interrupted run goes on where it stood.
 
     Args:
-        config: what is trained, on what, and how.
-        storage: where runs, checkpoints, results and the registry are: a folder or a URL.
-        resume: go on where there is something to go on from, never, or necessarily.
-        run_id: the run that this is to be; with another configuration or other data it is refused.
-        slot: what sets this run apart from another of the same configuration and data.
+        config: A whole configuration, from a program: no field of the form.
+        name: The model's name in the registry. If empty: as in the configuration file, else model.
+        training: How long, in what steps, and by which rule.
+        model: What is trained. What a type takes besides goes into overrides.
+        data: Where the rows come from, what is to be learnt of them, how many are held out.
+        config_file: A YAML file as those in configs: a path where the run is, a URL, or a file in
+            the folder configs of the storage. What is filled in above stands over it.
+        overrides: Single keys, over all else, as --set takes them in the shell:
+            callbacks=[{type: early_stopping, patience: 5}]
+        storage: Where runs, checkpoints, results and the registry are: a folder or a URL.
+        resume: Go on where there is something to go on from, never, or necessarily.
+        slot: A name that sets this run apart from an equal one.
+        run_id: The run that this is to be; with another configuration or other data it is refused.
 
     Returns:
         What `retrain run --json` prints.
     """
-    run = PREPARED.get() or TrainingRun(config, storage, resume=resume, expect=run_id, slot=slot)
+    run = PREPARED.get()
+    if run is None:
+        settings = Settings(
+            name=name, config=config, config_file=config_file, overrides=overrides, storage=storage
+        )
+        whole = settings.over(data, model, training)
+        expect = run_id or None
+        run = TrainingRun(whole, storage, resume=resume, expect=expect, slot=slot or None)
     run.labels["flow_run_id"] = flow_run.id
     _load_data(run)
     if flow_run.run_count > 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from importlib import import_module
 from inspect import isfunction
 from types import ModuleType
@@ -11,6 +13,29 @@ from training.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+
+_REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+def trusted_by_environment() -> frozenset[str]:
+    """What RETRAIN_TRUSTED_MODULES says: modules and variables, comma-separated."""
+    listed = os.environ.get("RETRAIN_TRUSTED_MODULES", "").split(",")
+    return frozenset(name.strip() for name in listed if name.strip())
+
+
+def refuse_untrusted_code(tree: Any, trusted: Collection[str]) -> None:  # noqa: ANN401 - any JSON value
+    """A configuration that is stored, before it is used: what it names must be trusted.
+
+    Any text of the shape `module:name` counts, wherever it stands; so does `block:NAME`, a secret.
+
+    Raises:
+        ConfigError: a module is not trusted.
+    """
+    if isinstance(tree, dict | list):
+        for item in tree.values() if isinstance(tree, dict) else tree:
+            refuse_untrusted_code(item, trusted)
+    elif isinstance(tree, str) and _REFERENCE.fullmatch(tree):
+        _require_trust(tree, trusted)
 
 
 def import_class(reference: str, trusted: Collection[str] | None = None) -> type[Any]:
@@ -68,11 +93,7 @@ def _named(
     reference: str, trusted: Collection[str] | None, expected: str
 ) -> tuple[ModuleType, str]:
     module_name, _, name = reference.partition(":")
-    if trusted is not None and not _is_trusted(module_name, trusted):
-        raise ConfigError(
-            f"{reference!r} comes from a stored file and its module is not trusted; if you know "
-            f"it, allow it with --trust {module_name} or RETRAIN_TRUSTED_MODULES={module_name}"
-        )
+    _require_trust(reference, trusted)
     try:
         return import_module(module_name), name
     except ImportError as error:
@@ -80,6 +101,15 @@ def _named(
             f"{reference!r} cannot be imported: {error}; expected {expected}, with the module "
             "installed, in the working directory or on PYTHONPATH"
         ) from error
+
+
+def _require_trust(reference: str, trusted: Collection[str] | None) -> None:
+    module = reference.partition(":")[0]
+    if trusted is not None and not _is_trusted(module, trusted):
+        raise ConfigError(
+            f"{reference!r} comes from a stored file and its module is not trusted; if you know "
+            f"it, allow it with --trust {module} or RETRAIN_TRUSTED_MODULES={module}"
+        )
 
 
 def _not_there(

@@ -188,6 +188,20 @@ def show(run_id: RunId, storage: Storage = DEFAULT_STORAGE, as_json: AsJson = Fa
 
 
 @app.command()
+def report(
+    run_id: RunId,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it there; else it is printed.")
+    ] = None,
+    storage: Storage = DEFAULT_STORAGE,
+) -> None:
+    """One run as an HTML file that needs nothing else: curves, metrics, decision, data."""
+    from flows.cli.report import print_report
+
+    print_report(run_id, storage, output)
+
+
+@app.command()
 def verify(
     what: Part = None,
     storage: Storage = DEFAULT_STORAGE,

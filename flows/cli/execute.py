@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import sys
 import traceback
@@ -25,9 +24,9 @@ from training.errors import (
     RetrainError,
 )
 from training.models.launch import help_out, is_helper, release_helpers
-from training.run import RunRecord, TrainingRun, refuse_where_busy
+from training.run import RunRecord, TrainingRun, refuse_where_busy, resume_command
 from training.run.start import decide
-from training.secrets import references, refuse_untrusted, without_secrets
+from training.secrets import refuse_untrusted, without_secrets
 
 if TYPE_CHECKING:
     from training.config import RunConfig
@@ -132,7 +131,7 @@ def _train(run: TrainingRun, job: Job, screen: Screen, *, as_json: bool) -> None
         try:
             with patient(run, screen.say, give_up):
                 try:
-                    train(job.config, job.storage, job.resume, job.expect, job.slot)
+                    train(job.config, storage=job.storage, resume=job.resume)
                 finally:
                     deliver()
         finally:
@@ -172,15 +171,6 @@ def _tell_prefect_late(run: TrainingRun) -> None:
         run.record.note_heard()
 
 
-def resume_command(run: TrainingRun) -> str:
-    """What a person types to continue a run."""
-    options = ["--storage", run.store.url]
-    variables = references(run.config.model_dump(mode="json"))
-    for name in (*run.config.custom_modules(), *sorted(variables)):
-        options += ["--trust", name]
-    return shlex.join(["retrain", "resume", run.run_id, *options])
-
-
 def _explain_end(run: TrainingRun, error: BaseException, *, as_json: bool) -> None:
     """Say how to go on; exit with the code of the signal where it was one."""
     if isinstance(error, InputError):
@@ -195,7 +185,9 @@ def _explain_end(run: TrainingRun, error: BaseException, *, as_json: bool) -> No
     if "RETRAIN_DEBUG" in os.environ and not number:
         traceback.print_exception(error)
     if run.record.is_known and not isinstance(error, NO_USE_TO_GO_ON):
-        typer.echo(f"continue with: {resume_command(run)}", err=True)
+        typer.echo(
+            f"continue with: {resume_command(run.run_id, run.store.url, run.config)}", err=True
+        )
     if number:
         sys.exit(128 + number)
     if not isinstance(error, RetrainError):

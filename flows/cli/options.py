@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+from training.imports import trusted_by_environment
 
 Storage = Annotated[
     str,
@@ -53,5 +54,4 @@ class Every(StrEnum):
 
 def trusted_modules(given: list[str] | None) -> frozenset[str]:
     """From `--trust` and RETRAIN_TRUSTED_MODULES (comma-separated)."""
-    listed = os.environ.get("RETRAIN_TRUSTED_MODULES", "").split(",")
-    return frozenset(name.strip() for name in [*listed, *(given or [])] if name.strip())
+    return trusted_by_environment() | {name.strip() for name in given or [] if name.strip()}

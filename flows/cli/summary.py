@@ -8,7 +8,7 @@ from training.artifacts.names import is_name
 from training.checkpoints import CheckpointManager
 from training.errors import StorageError
 from training.registry import ModelReference, open_registry
-from training.run import RunRecord, is_at_work, run_ids, stored_history
+from training.run import RunRecord, run_ids, run_status, stored_history
 
 if TYPE_CHECKING:
     from training.artifacts import ArtifactStore
@@ -40,7 +40,7 @@ def summary(record: RunRecord) -> dict[str, Any]:
     return {
         "run_id": record.run_id,
         "name": about["name"],
-        "status": "completed" if outcome else _status(record, attempts),
+        "status": "completed" if outcome else run_status(record, attempts),
         "epochs": about["config"]["training"]["epochs"],
         "epochs_completed": newest.epoch if newest else 0,
         "started": attempts[0]["at"] if attempts else None,
@@ -92,11 +92,3 @@ def prefix_of(store: ArtifactStore, what: str | None) -> str:
 
 def _checkpoints(record: RunRecord) -> CheckpointManager:
     return CheckpointManager(record.store, f"{record.folder}/checkpoints")
-
-
-def _status(record: RunRecord, attempts: list[dict[str, Any]]) -> str:
-    """How the last attempt stands: at work, or ended in its own words, or killed."""
-    ended = attempts[-1]["ended"] if attempts else None
-    if ended is not None:
-        return str(ended["status"])
-    return "running" if is_at_work(record) else "killed"

@@ -102,7 +102,7 @@ def _flow(work: Retraining, series: Series, screen: Screen) -> dict[str, Any]:
     try:
         with patient(work, screen.say, give_up):
             try:
-                retrain(series.config, series.storage, as_of, series.resume)
+                retrain(series.config, storage=series.storage, as_of=as_of, resume=series.resume)
             finally:
                 deliver()
     finally:

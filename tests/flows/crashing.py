@@ -148,12 +148,14 @@ def _train(job: Job) -> dict[str, Any]:
     if job["via"] == "retrain-flow":
         from flows.retrain import retrain as retraining_flow
 
-        done: dict[str, Any] = retraining_flow(parse_config(config), job["storage"], job["as_of"])
+        done: dict[str, Any] = retraining_flow(
+            parse_config(config), storage=job["storage"], as_of=job["as_of"]
+        )
         return done
     if job["via"] == "flow":
         from flows.train import train
 
-        shown: dict[str, Any] = train(parse_config(config), job["storage"])
+        shown: dict[str, Any] = train(parse_config(config), storage=job["storage"])
         return shown
     engine = TrainingEngine(job["storage"], name=config["name"], checkpoints=config["checkpoints"])
     stopping = [

@@ -47,7 +47,7 @@ def flow(server: str, tmp_path: Path) -> Flow:
 
     def run(config: RunConfig | None = None, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - the flow's own
         storage = parameters.pop("storage", str(tmp_path / "storage"))
-        result: dict[str, Any] = train(config or _config(), storage, **parameters)
+        result: dict[str, Any] = train(config or _config(), storage=storage, **parameters)
         return result
 
     return run

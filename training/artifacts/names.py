@@ -14,6 +14,8 @@ from training.errors import ExistsError, InputError
 MANIFEST = "manifest.json"
 """In a directory: this is a commit. The one name that nobody else may use."""
 
+CONFIGS = "configs"
+"""The folder of configuration files that a person keeps in the storage: not ours to check."""
 MAX_DEPTH = 16
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from training.artifacts.documents import unseal_at
 from training.artifacts.manifest import Manifest
-from training.artifacts.names import MANIFEST
+from training.artifacts.names import CONFIGS, MANIFEST
 from training.artifacts.reading import check_file, read_document
 from training.errors import IntegrityError, RetrainError
 
@@ -50,10 +50,11 @@ class Verification:
 def verify(backend: Backend, prefix: str) -> Verification:
     """Check all commits and documents at or below a path.
 
-    Whatever is neither a document nor named by a manifest is a problem too.
+    Whatever is neither a document nor named by a manifest is a problem too, but in `configs/`.
     """
     found = Verification()
-    regular = dict(backend.walk(prefix))
+    walked = backend.walk(prefix)
+    regular = {path: is_file for path, is_file in walked if not path.startswith(f"{CONFIGS}/")}
     commits = [path.removesuffix(f"/{MANIFEST}") for path in regular if _is_manifest(path)]
     for path in sorted(commits):
         for named in _check_commit(backend, path, found, regular):

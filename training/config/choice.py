@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from pydantic import Discriminator
+from pydantic import Discriminator, Tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,3 +40,14 @@ def by_type(
         custom_error_message=f"a {what} needs a 'type' that is one of {', '.join(known)}",
         custom_error_context={"known": ", ".join(known)},
     )
+
+
+def kinds(union: Any) -> tuple[str, ...]:  # noqa: ANN401 - a union is no class
+    """The values of `type` that a union of sections knows, in its order; not `module:Class`.
+
+    Args:
+        union: whose members carry a `Tag`, such as `training.config.ModelConfig`.
+    """
+    members = get_args(get_args(union)[0])
+    tags = (meta.tag for member in members for meta in get_args(member)[1:] if type(meta) is Tag)
+    return tuple(tag for tag in tags if tag != CUSTOM)

@@ -34,16 +34,46 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
     """Read a configuration file.
 
     Args:
-        path: a YAML file.
+        path: a YAML file, or any fsspec URL of one.
         overrides: `path.to.key=value`, each value in YAML (`training.epochs=3`).
 
     Raises:
         ConfigError: with the file, the key, the value, what was expected, the nearest spelling.
     """
-    tree = _read(Path(path), seen=())
+    return parse_config(with_overrides(read_tree(path), overrides), str(path))
+
+
+def read_tree(path: str | Path) -> dict[str, Any]:
+    """What a configuration file says, over the one that it extends; not checked yet.
+
+    Raises:
+        ConfigError: it is no file of YAML, or holds no mapping.
+    """
+    return _read(str(path), seen=())
+
+
+def with_overrides(tree: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    """A configuration with single keys replaced.
+
+    Args:
+        tree: what the YAML says.
+        overrides: `path.to.key=value`, each value in YAML.
+
+    Raises:
+        ConfigError: one is not of that shape.
+    """
+    changed = dict(tree)
     for override in overrides:
-        tree = merge(tree, _override(override))
-    return parse_config(tree, str(path))
+        changed = merge(changed, _override(override))
+    return changed
+
+
+def nested(key: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - any YAML value
+    """`path.to.key` and its value, as sections within sections."""
+    tree = value
+    for part in reversed(key.split(".")):
+        tree = {part: tree}
+    return dict(tree)
 
 
 def parse_config(tree: Mapping[str, Any], origin: str = "configuration") -> RunConfig:
@@ -97,10 +127,10 @@ def _merge_items(items: list[Any], over: Mapping[str, Any]) -> list[Any]:
     return merged
 
 
-def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
-    where = path.resolve()
+def _read(path: str, seen: tuple[str, ...]) -> dict[str, Any]:
+    where = path if "://" in path else str(Path(path).resolve())
     if where in seen:
-        chain = " -> ".join(str(item) for item in (*seen, where))
+        chain = " -> ".join((*seen, where))
         raise ConfigError(f"{path}: 'extends' goes round in a circle: {chain}")
     tree = parse_yaml(path)
     parent = tree.pop("extends", None)
@@ -108,7 +138,9 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         return tree
     if not isinstance(parent, str):
         raise ConfigError(f"{path}: extends = {parent!r}: expected the path of one YAML file")
-    return merge(_read(path.parent / parent, (*seen, where)), tree)
+    folder = path.rpartition("/")[0]
+    beside = f"{folder}/{parent}" if "://" in path else str(Path(path).parent / parent)
+    return merge(_read(beside, (*seen, where)), tree)
 
 
 def _override(text: str) -> dict[str, Any]:
@@ -119,10 +151,7 @@ def _override(text: str) -> dict[str, Any]:
         parsed = yaml.safe_load(value)
     except yaml.YAMLError:
         parsed = value
-    tree: Any = parsed
-    for part in reversed(key.strip().split(".")):
-        tree = {part: tree}
-    return dict(tree)
+    return nested(key.strip(), parsed)
 
 
 def _fill(value: Any, origin: str, key: tuple[str, ...]) -> Any:  # noqa: ANN401 - any YAML value

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import yaml
 
-from training.errors import ConfigError
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from training.errors import ConfigError, RetrainError
+from training.secrets import refuse_credentials
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 64
@@ -54,8 +53,11 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def parse_yaml(path: Path) -> dict[str, Any]:
+def parse_yaml(path: Path | str) -> dict[str, Any]:
     """The mapping that a YAML file holds.
+
+    Args:
+        path: of a file, or any fsspec URL.
 
     Raises:
         ConfigError: not there, not readable, not YAML, not a mapping; with the line where it is.
@@ -80,20 +82,40 @@ def parse_yaml(path: Path) -> dict[str, Any]:
     return tree
 
 
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file{_nearest(path)}") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+def _text(path: Path | str) -> str:
+    data = _fetched(path) if "://" in str(path) else _local(Path(path))
     if len(data) > MAX_BYTES:
         raise ConfigError(f"{path}: is larger than {MAX_BYTES:,} bytes; expected a configuration")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start})") from None
+
+
+def _local(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file{_nearest(path)}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _fetched(url: Path | str) -> bytes:
+    """What is at a URL; the library that fetches it may raise anything."""
+    import fsspec
+
+    refuse_credentials(str(url))
+    try:
+        with fsspec.open(str(url), "rb") as file:
+            return bytes(file.read(MAX_BYTES + 1))
+    except FileNotFoundError:
+        raise ConfigError(f"{url}: there is no such file") from None
+    except RetrainError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{url}: cannot be read: {error}") from error
 
 
 def _nearest(path: Path) -> str:

@@ -10,6 +10,7 @@ from training.config.base import Count, NotNegative, Positive, PositiveFloat, Se
 from training.config.choice import CUSTOM, by_type
 
 Beta = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
 
 
 class SgdConfig(Section):
@@ -145,7 +146,7 @@ class TrainingConfig(Section):
     """Passes over the training part; 0 registers the untrained model."""
     batch_size: Positive = 64
     """Rows a step."""
-    seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 0
+    seed: Seed = 0
     """Initial weights, and the order of the rows, follow from it."""
     shuffle: bool = True
     """A new order each epoch, a function of (seed, epoch) alone."""

@@ -1,12 +1,20 @@
 """Measuring a trained model, and reporting it."""
 
-from training.evaluation.curve import line_chart, loss_curve, points_of
+from training.evaluation.curve import learning_curves, line_chart, loss_curve, points_of
 from training.evaluation.evaluate import check_evaluation, evaluate, positions_of
-from training.evaluation.report import markdown_report
+from training.evaluation.html import Page, Table, Verdict, html_report
+from training.evaluation.report import described, in_text, markdown_report
 
 __all__ = [
+    "Page",
+    "Table",
+    "Verdict",
     "check_evaluation",
+    "described",
     "evaluate",
+    "html_report",
+    "in_text",
+    "learning_curves",
     "line_chart",
     "loss_curve",
     "markdown_report",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 40, 34, 34
 SERIES = ("loss", "val_loss")
 COLOURS = ("#2563eb", "#ea580c", "#64748b", "#16a34a")
 MOST_POINTS = 400
+MOST_PICTURES = 6
 LARGEST = 1e100  # a loss that has left the world; the distance of two of them is still a number
 
 
@@ -45,11 +47,34 @@ def line_chart(lines: Mapping[str, Points], unit: str, title: str) -> str:
         unit: of the horizontal axis.
         title: for who cannot see it.
     """
+    drawn = svg_chart(lines, unit)
+    data = base64.b64encode(drawn.encode()).decode()
+    return f"![{title}](data:image/svg+xml;base64,{data})" if drawn else ""
+
+
+def svg_chart(lines: Mapping[str, Points], unit: str) -> str:
+    """Lines as an SVG element that stands by itself; nothing where no line has a point."""
     known = [point for points in lines.values() for point in points]
-    if not known:
-        return ""
-    data = base64.b64encode(_svg(lines, known, unit).encode()).decode()
-    return f"![{title}](data:image/svg+xml;base64,{data})"
+    return _svg(lines, known, unit) if known else ""
+
+
+def learning_curves(history: Sequence[Row]) -> dict[str, dict[str, Points]]:
+    """What is to be drawn of a history: each metric with its value on the validation part.
+
+    Args:
+        history: a row an epoch: `epoch`, `metrics`.
+
+    Returns:
+        The lines of each picture by the metric's name, loss first; at most `MOST_PICTURES`.
+    """
+    names = dict.fromkeys(name.removeprefix("val_") for row in history for name in row["metrics"])
+    pictures: dict[str, dict[str, Points]] = {}
+    for name in sorted(names, key=lambda name: name != "loss"):
+        lines = {one: points_of(history, one) for one in (name, f"val_{name}")}
+        shown = {one: points for one, points in lines.items() if points}
+        if shown and len(pictures) < MOST_PICTURES:
+            pictures[name] = shown
+    return pictures
 
 
 def points_of(history: Sequence[Row], name: str) -> Points:
@@ -105,4 +130,5 @@ def _rule(y: float) -> str:
 
 
 def _text(x: float, y: float, text: str, anchor: str, colour: str = "#475569") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{text}</text>'
+    shown = escape(text)  # a metric may have any name
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{shown}</text>'

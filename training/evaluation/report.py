@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from training.data.findings import in_words
 from training.evaluation.curve import loss_curve
 
 if TYPE_CHECKING:
@@ -38,18 +39,23 @@ def markdown_report(
         configuration: the resolved configuration, in YAML.
         model: the registered version.
     """
-    plain = {key: value for key, value in metrics.items() if _strategy(key) is None}
+    plain = {key: value for key, value in metrics.items() if not is_of_a_strategy(key)}
     parts = [
         f"# {_cell(name)}",
         f"Run `{run_id}`, registered as **{_cell(model)}**.",
         "## Metrics",
         _table(("metric", "value"), list(plain.items())) if plain else "None were measured.",
-        *_backtests(metrics),
+        *(
+            part
+            for title, head, rows in backtests(metrics)
+            for part in (f"## {title}", _table(head, rows))
+        ),
         "## Loss",
         loss_curve(history),
         _history(history),
         "## Data",
-        _table(("what", "value"), list(data.items())),
+        _table(("what", "value"), described(data)),
+        "\n".join(f"- {row['level']}: {_cell(in_words(row))}" for row in data.get("findings", [])),
         "<details><summary>Configuration</summary>",
         _fenced(configuration, "yaml"),
         "</details>",
@@ -57,20 +63,29 @@ def markdown_report(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _backtests(metrics: Mapping[str, float]) -> list[str]:
-    """Strategy beside buy-and-hold, a table for each part that has one."""
+def backtests(
+    metrics: Mapping[str, float],
+) -> list[tuple[str, Sequence[str], list[Sequence[object]]]]:
+    """Strategy beside buy-and-hold: title, head and rows of a table for each part that has one."""
     tables: dict[str, dict[str, dict[str, float]]] = {}
     for key, value in metrics.items():
         found = _strategy(key)
         if found is not None:
             part, strategy, measure = found
             tables.setdefault(part, {}).setdefault(measure, {})[strategy] = value
-    blocks: list[str] = []
-    for part, rows in tables.items():
-        cells = [(measure, *(row.get(one) for one in STRATEGIES)) for measure, row in rows.items()]
-        blocks.append(f"## Backtest, {PARTS[part]} part, after costs")
-        blocks.append(_table(("measure", *STRATEGIES.values()), cells))
-    return blocks
+    return [
+        (
+            f"Backtest, {PARTS[part]} part, after costs",
+            ("measure", *STRATEGIES.values()),
+            [(measure, *(row.get(one) for one in STRATEGIES)) for measure, row in rows.items()],
+        )
+        for part, rows in tables.items()
+    ]
+
+
+def is_of_a_strategy(metric: str) -> bool:
+    """Whether a metric is of a backtest."""
+    return _strategy(metric) is not None
 
 
 def _strategy(key: str) -> tuple[str, str, str] | None:
@@ -80,13 +95,13 @@ def _strategy(key: str) -> tuple[str, str, str] | None:
 
 
 def _history(history: Sequence[Row]) -> str:
-    rows = _thinned(history, HISTORY_ROWS)
+    rows = thinned(history, HISTORY_ROWS)
     names = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
     cells = [(row["epoch"], row["step"], *map(row["metrics"].get, names)) for row in rows]
     return _table(("epoch", "step", *names), cells) if rows else ""
 
 
-def _thinned(rows: Sequence[Row], most: int) -> list[Row]:
+def thinned(rows: Sequence[Row], most: int) -> list[Row]:
     """At most so many, evenly, with the first and the last."""
     if len(rows) <= most:
         return list(rows)
@@ -99,18 +114,27 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _cell(value: object) -> str:
-    """Text that stays within its cell, and is shown as it is."""
+def described(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the data are, in words; without what is kept of them for later runs to compare."""
+    return [(key, in_text(value)) for key, value in data.items() if key not in {"seen", "findings"}]
+
+
+def in_text(value: object) -> str:
+    """A plain value in a line of text."""
     if value is None:
         return ""
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list | tuple):
-        return ", ".join(map(_cell, value))
+        return ", ".join(map(in_text, value))
     if isinstance(value, dict):
-        return ", ".join(f"{_cell(key)}: {_cell(item)}" for key, item in value.items())
-    text = " ".join(str(value).split())
-    return re.sub(r"([\\|`*<\[])", r"\\\1", text)
+        return ", ".join(f"{key}: {in_text(item)}" for key, item in value.items())
+    return " ".join(str(value).split())
+
+
+def _cell(value: object) -> str:
+    """Text that stays within its cell, and is shown as it is."""
+    return re.sub(r"([\\|`*<\[])", r"\\\1", in_text(value))
 
 
 def _fenced(text: str, language: str) -> str:

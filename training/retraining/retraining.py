@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from training.artifacts import ArtifactStore
 from training.data import DataManager
 from training.errors import ConfigError, ConflictError, DataError, NotFoundError
+from training.evaluation import html_report
 from training.registry import ModelReference, ModelRegistry, load_model, open_registry
 from training.registry.promotion import DecisionLog, Gate, carry_out, contest, decide
 from training.retraining.moment import day_before, has_time, up_to, weekday
@@ -16,7 +17,8 @@ from training.retraining.report import retraining_report
 from training.retraining.seeds import Seeds
 from training.retraining.signs import look_for_signs
 from training.retraining.slot import Plan, SlotRecord
-from training.run import TrainingRun, history_of
+from training.retraining.verdict import verdict_of
+from training.run import TrainingRun, history_of, run_page
 from training.run.tables import pinned_table
 
 if TYPE_CHECKING:
@@ -238,7 +240,9 @@ class Retraining:
                 logger.warning("the champion that was compared with is deleted")
         before = () if champion is None else history_of(self.store, champion.run_id)
         report = retraining_report(outcome, version, champion, (result.rows, before))
-        self.result = self.record.finish(outcome, report)
+        verdict, record = verdict_of(outcome), seeds.chosen.record
+        page = run_page(record, result.rows, outcome=result.to_json(), verdict=verdict)
+        self.result = self.record.finish(outcome, report, html_report(page))
         return self.result
 
     def _read(self) -> tuple[TrainingRun, Table]:

@@ -21,6 +21,7 @@ from training.errors import ExistsError, IntegrityError
 
 if TYPE_CHECKING:
     from training.artifacts import ArtifactStore
+    from training.artifacts.backend import Content
 
 FOLDER = "retrainings"
 REPORT = "report.md"
@@ -127,10 +128,17 @@ class SlotRecord:
         folder = f"{self.folder}/report"
         return self.store.read(folder, REPORT).decode() if self.outcome is not None else None
 
-    def finish(self, outcome: dict[str, Any], report: str) -> dict[str, Any]:
-        """Write down how it ended; the first ending stands."""
+    def finish(self, outcome: dict[str, Any], report: str, page: str) -> dict[str, Any]:
+        """Write down how it ended; the first ending stands.
+
+        Args:
+            outcome: plain values.
+            report: the comparison in Markdown.
+            page: the report of the run with its decision, as an HTML file.
+        """
+        files: dict[str, Content] = {REPORT: report.encode(), "report.html": page.encode()}
         with suppress(ExistsError):
-            self.store.commit(f"{self.folder}/report", {REPORT: report.encode()})
+            self.store.commit(f"{self.folder}/report", files)
         with suppress(ExistsError):
             self.store.create(f"{self.folder}/outcome.json", outcome)
         return self.outcome or outcome

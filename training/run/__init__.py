@@ -7,6 +7,7 @@ from training.run.continuity import (
     stored_history,
 )
 from training.run.lease import is_at_work, refuse_where_busy
+from training.run.page import resume_command, run_page, run_status
 from training.run.record import RunRecord, run_ids, runs_of
 from training.run.result import TrainingResult, history_frame
 from training.run.run import TrainingRun
@@ -26,7 +27,10 @@ __all__ = [
     "refuse_changed_retry",
     "refuse_endless_attempts",
     "refuse_where_busy",
+    "resume_command",
     "run_ids",
+    "run_page",
+    "run_status",
     "runs_of",
     "stored_history",
 ]

@@ -10,9 +10,11 @@ import yaml
 
 from training.artifacts import digest as digest_of
 from training.errors import ExistsError, TrainingError
-from training.evaluation import evaluate, markdown_report
+from training.evaluation import evaluate, html_report, markdown_report
+from training.run.page import run_page
 
 if TYPE_CHECKING:
+    from training.artifacts.backend import Content
     from training.data import Dataset
     from training.run.result import TrainingResult
     from training.run.run import TrainingRun
@@ -77,16 +79,19 @@ def _trained_until(data: Dataset) -> str | None:
 
 
 def write_report(run: TrainingRun, result: TrainingResult) -> None:
-    """Put the report beside the run."""
+    """Put the report beside the run, in Markdown and as an HTML file."""
     about = run.about()
+    configuration = yaml.safe_dump(about["config"], sort_keys=False)
     text = markdown_report(
         name=run.config.name,
         run_id=run.run_id,
         metrics=result.metrics,
         history=list(result.rows),
         data=about["data"],
-        configuration=yaml.safe_dump(about["config"], sort_keys=False),
+        configuration=configuration,
         model=f"{result.model['name']}:{result.model['version']}",
     )
+    page = html_report(run_page(run.record, result.rows, outcome=result.to_json()))
+    files: dict[str, Content] = {"report.md": text.encode(), "report.html": page.encode()}
     with suppress(ExistsError):  # an attempt that died before the outcome was written got this far
-        run.store.commit(f"{run.record.folder}/report", {"report.md": text.encode()})
+        run.store.commit(f"{run.record.folder}/report", files)
