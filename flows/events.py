@@ -3,6 +3,9 @@
 `model.registered`, `model.promoted`, `model.rejected`, `model.awaiting-approval` and
 `training.stopped-early`. An event is emitted with an id that follows from what it says, and again
 at each later flow of that model until the server is seen to have it; a server keeps an id once.
+
+`data.landed` goes the other way: somebody else's flow says that data are there, and an automation
+starts ours.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ OF_STATUS = {
     "rejected": "model.rejected",
     "awaiting-approval": "model.awaiting-approval",
 }
+DATA_LANDED = "data.landed"
 AT_ONCE = 50
 
 
@@ -89,6 +93,26 @@ def announce(store: ArtifactStore, name: str) -> None:
                 one.emit()
     except (HTTPError, PrefectException) as error:
         logger.warning("events of %s could not be emitted: %s", name, error)
+
+
+def data_landed(name: str, as_of: str, **more: Any) -> UUID:  # noqa: ANN401 - any plain values
+    """Say that the data of a slot are there; an automation starts a deployment of ours then.
+
+    Without this project installed the same is `emit_event("data.landed", …)` of Prefect's own.
+
+    Args:
+        name: of the data: the resource is `retrain.data.NAME`.
+        as_of: up to where they go, such as 2026-11-23: `payload.as_of`.
+        more: what else is to stand in the payload, in plain values.
+
+    Returns:
+        The event's id: the same for the same name and moment, so that saying it again, as a retry
+        does, starts nothing again.
+    """
+    told = uuid5(NAMESPACE_URL, f"retrain:{DATA_LANDED}/{name}/{as_of}")
+    resource = {"prefect.resource.id": f"retrain.data.{name}", "prefect.resource.name": name}
+    emit_event(DATA_LANDED, resource=resource, payload={"as_of": as_of, **more}, id=told)
+    return told
 
 
 def _waiting(store: ArtifactStore, name: str) -> Iterator[Announcement]:

@@ -5,7 +5,7 @@ before the training has saved its checkpoint, and is left behind when the traini
 one is silent, stands in a session of its own, and ends when its standard input is closed, which
 the kernel does for whoever dies. Records are kept in PREFECT_HOME as usual.
 
-Run as a module, this is the server process.
+The server process runs `serve`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -40,6 +41,13 @@ _SETTINGS = {
 }
 
 
+# Not `-m`: the folder that this is called in may have a package `flows` of its own.
+_CODE = (
+    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "from flows.temporary_server import serve; serve(int(sys.argv[2]))"
+)
+
+
 @contextmanager
 def temporary_server(waiting: Callable[[float], None]) -> Iterator[str]:
     """Start a server, wait until it answers, and stop it afterwards.
@@ -54,7 +62,7 @@ def temporary_server(waiting: Callable[[float], None]) -> Iterator[str]:
         RetrainError: it did not start.
     """
     port = _free_port()
-    command = [sys.executable, "-m", "flows.temporary_server", str(port)]
+    command = [sys.executable, "-P", "-c", _CODE, str(Path(__file__).parents[1]), str(port)]
     process = subprocess.Popen(  # noqa: S603 - this module, by this Python
         command,
         stdin=subprocess.PIPE,
@@ -105,7 +113,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _serve(port: int) -> None:
+def serve(port: int) -> None:
     """The server process: serve until standard input is closed."""
     import uvicorn
     from prefect.server.api.server import create_app
@@ -121,7 +129,3 @@ def _serve(port: int) -> None:
 
     threading.Thread(target=wait_for_the_end, daemon=True).start()
     server.run()
-
-
-if __name__ == "__main__":
-    _serve(int(sys.argv[1]))

@@ -55,15 +55,7 @@ class Policies:
 
     def once(self) -> dict[str, Any]:
         """For a task whose work is in memory: retried, never remembered."""
-        execution = self.execution
-        return {
-            "retries": execution.retries,
-            "retry_delay_seconds": execution.retry_delay_seconds,
-            "retry_condition_fn": may_retry,
-            "timeout_seconds": execution.task_timeout_seconds,
-            "persist_result": False,
-            "cache_policy": NO_CACHE,
-        }
+        return tried_again(self.execution)
 
     def remembered(self, *, believe: bool, timeout: float | None = None) -> dict[str, Any]:
         """For a task of an epoch: its result is kept under (run, step, epoch).
@@ -87,6 +79,18 @@ class Policies:
         if seconds is None:
             return None
         return seconds * self.execution.epochs_per_task + OUTER_GUARD_SECONDS
+
+
+def tried_again(execution: ExecutionConfig) -> dict[str, Any]:
+    """Options of a task that is retried, and never remembered."""
+    return {
+        "retries": execution.retries,
+        "retry_delay_seconds": execution.retry_delay_seconds,
+        "retry_condition_fn": may_retry,
+        "timeout_seconds": execution.task_timeout_seconds,
+        "persist_result": False,
+        "cache_policy": NO_CACHE,
+    }
 
 
 def _key(run_id: str) -> Callable[[TaskRunContext, dict[str, Any]], str | None]:

@@ -6,6 +6,7 @@ The names below are imported when they are first asked for: `import training` co
 from __future__ import annotations
 
 from importlib import import_module
+from pkgutil import extend_path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from training.engine import TrainingEngine
     from training.models import ModelFactory
     from training.registry import ModelRegistry
+
+# A folder `training` of somebody else's, without an __init__.py, would be hidden by this package.
+__path__ = extend_path(__path__, __name__)
 
 _HOMES = {
     "ArtifactStore": "training.artifacts",

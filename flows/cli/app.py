@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+import tasks  # noqa: F401 - before a package of that name is found where the command is called
 from flows.cli.models import models
 from flows.cli.options import (
     DEFAULT_STORAGE,
@@ -97,6 +98,30 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
     moments = asked_moments(as_of, first, last, every.value)
     loaded = load_config(config, overrides or ())
     retrain(Series(loaded, storage, moments, resume.value), as_json=as_json)
+
+
+@app.command()
+def pipeline(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Rows up to here; default: all that the source has."),
+    ] = None,
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: AsJson = False,  # noqa: FBT002 - a command-line flag
+) -> None:
+    """Extract, transform, retrain, score, publish; the same command again goes on, or does nothing.
+
+    CONFIG is that of a pipeline: configs/pipeline.yaml.
+    """
+    from flows.cli.pipeline import run_pipeline
+    from training.config.load import load_pipeline
+    from training.retraining import parse_moment
+
+    loaded = load_pipeline(config, overrides or ())
+    moment = None if as_of is None else parse_moment(as_of)
+    run_pipeline(loaded, storage, moment, as_json=as_json)
 
 
 @app.command()
@@ -254,11 +279,17 @@ def gc(
 
 
 @app.command()
-def schema() -> None:
+def schema(
+    of_pipeline: Annotated[  # noqa: FBT002 - a command-line flag
+        bool, typer.Option("--pipeline", help="That of a larger pipeline.")
+    ] = False,
+) -> None:
     """The JSON schema of a configuration, for editors."""
     from training.config import RunConfig
+    from training.config.pipeline import PipelineConfig
 
-    typer.echo(json.dumps(RunConfig.model_json_schema(), indent=2))
+    kind = PipelineConfig if of_pipeline else RunConfig
+    typer.echo(json.dumps(kind.model_json_schema(), indent=2))
 
 
 @data.command("list")

@@ -23,8 +23,8 @@ _LOGGERS = ("training",)
 class Screen:
     """Writes to standard error: standard output is for results."""
 
-    def __init__(self, run: TrainingRun) -> None:
-        """Watch this run."""
+    def __init__(self, run: TrainingRun | None = None) -> None:
+        """Watch this run; or none, until there is one."""
         self._console = Console(file=sys.stderr, highlight=False)
         self._bar = _Bar(run, self._console) if self._console.is_terminal else None
         self._handler = _Lines(self._console)
@@ -85,7 +85,7 @@ class _Lines(logging.Handler):
 class _Bar(Progress):
     """A bar that looks at the run's state when it draws itself: the loop pays nothing for it."""
 
-    def __init__(self, run: TrainingRun, console: Console) -> None:
+    def __init__(self, run: TrainingRun | None, console: Console) -> None:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),

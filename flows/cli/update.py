@@ -73,7 +73,7 @@ def update(series: Series, *, as_json: bool) -> None:
             except BaseException as error:
                 stack.close()
                 print_outcomes(outcomes, series, as_json=as_json)
-                _explain_end(error)
+                explain_end(error)
                 raise
     print_outcomes(outcomes, series, as_json=as_json)
 
@@ -146,7 +146,7 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}"
 
 
-def _explain_end(error: BaseException) -> None:
+def explain_end(error: BaseException) -> None:
     """Say how to go on; exit with the code of the signal where it was one."""
     if isinstance(error, InputError):
         return

@@ -15,7 +15,7 @@ import pytest
 
 from flows.cli.app import main
 from training.config import DataConfig, RunConfig
-from training.config.load import load_config
+from training.config.load import load_config, load_pipeline
 from training.config.sources import SampleSource
 from training.data import DataManager
 from training.data.sources.sample import read_sample
@@ -65,6 +65,8 @@ def test_commands_succeed_in_order(
 ) -> None:
     lines = [line for line in text.splitlines() if line.startswith("retrain ")]
     assert lines
+    if "retrain pipeline" in text:
+        runpy.run_path("docs/examples/source_database.py", run_name="__main__")
     for line in lines:
         _retrain(monkeypatch, *shlex.split(line, comments=True))
 
@@ -117,7 +119,8 @@ def test_examples_run(path: Path, folder: Path) -> None:
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
 def test_configurations_are_valid(path: Path) -> None:
-    assert load_config(path).name
+    load = load_pipeline if path.stem == "pipeline" else load_config
+    assert load(path).name
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ at an exact place. A job is a line of JSON on standard input, what became of it 
 output::
 
     via       "engine": plain Python; "flow": the Prefect flow, on the server of PREFECT_API_URL;
-              "retrain", "retrain-flow": a retraining instead, in the one way or the other
+              "retrain", "retrain-flow": a retraining instead, in the one way or the other;
+              "pipeline": the larger pipeline, as a flow
     config    the whole configuration, as in YAML
     storage   where to
     fault     what befalls the child (`Fault`); null: nothing
@@ -35,7 +36,7 @@ import pyarrow.pandas_compat
 
 from training.artifacts import disk, fs
 from training.callbacks import EarlyStoppingCallback
-from training.config.load import parse_config
+from training.config.load import parse_config, parse_pipeline
 from training.engine import TrainingEngine
 from training.models import ModelFactory
 from training.retraining import Retraining, parse_moment, retrain
@@ -152,6 +153,11 @@ def _train(job: Job) -> dict[str, Any]:
             parse_config(config), storage=job["storage"], as_of=job["as_of"]
         )
         return done
+    if job["via"] == "pipeline":
+        from flows.pipeline import pipeline
+
+        slot: dict[str, Any] = pipeline(parse_pipeline(config), job["storage"], job["as_of"])
+        return slot
     if job["via"] == "flow":
         from flows.train import train
 
@@ -212,6 +218,9 @@ if __name__ == "__main__":
             "prefect.task_engine",
             "flows.train",
             "flows.retrain",
+            "flows.pipeline",
+            "sqlite3",
+            "psycopg",
         ):
             importlib.import_module(name)
     _serve(sys.stdout.write)

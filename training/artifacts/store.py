@@ -160,6 +160,15 @@ class ArtifactStore:
             raise IntegrityError(f"{place} was written as {entry.format}; expected safetensors")
         return decode(read_file(self._backend, place, entry, _room), place)
 
+    def location(self, path: str, file: str) -> str:
+        """Where a file of a commit lies, for readers that take a path or a URL; not verified.
+
+        Raises:
+            NotFoundError: there is no such commit, or no such file in it.
+        """
+        manifest, _ = self._manifest(path)
+        return f"{self.url}/{manifest.place(_entry(manifest, file))}"
+
     def create(self, path: str, body: Mapping[str, Any]) -> None:
         """Write a document that was not there; of several processes, one wins.
 

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
+from training.config.base import Section
 from training.config.explain import explain
+from training.config.pipeline import PipelineConfig
 from training.config.root import RunConfig
 from training.config.strict_yaml import parse_yaml
 from training.errors import ConfigError
@@ -28,6 +30,14 @@ if TYPE_CHECKING:
 
 _WITH_SECRETS = (("data", "source"), ("model",), ("callbacks",))
 """Sections whose secrets are looked up where they are used."""
+_OF_A_PIPELINE = (
+    ("extract",),
+    ("publish",),
+    *(("retrain", *section) for section in _WITH_SECRETS),
+)
+"""The same of a larger pipeline."""
+
+Whole = TypeVar("Whole", bound=Section)
 
 
 def load_config(path: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
@@ -76,6 +86,16 @@ def nested(key: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - any YAML v
     return dict(tree)
 
 
+def load_pipeline(path: str | Path, overrides: Iterable[str] = ()) -> PipelineConfig:
+    """Read the configuration file of a larger pipeline, as `load_config` one of a training."""
+    return parse_pipeline(with_overrides(read_tree(path), overrides), str(path))
+
+
+def parse_pipeline(tree: Mapping[str, Any], origin: str = "configuration") -> PipelineConfig:
+    """As `parse_config`, for a larger pipeline."""
+    return _checked(PipelineConfig, tree, origin, _OF_A_PIPELINE)
+
+
 def parse_config(tree: Mapping[str, Any], origin: str = "configuration") -> RunConfig:
     """Fill in the environment's values and check the whole.
 
@@ -86,9 +106,15 @@ def parse_config(tree: Mapping[str, Any], origin: str = "configuration") -> RunC
     Raises:
         ConfigError: as `load_config`.
     """
-    filled = _fill(dict(tree), origin, ())
+    return _checked(RunConfig, tree, origin, _WITH_SECRETS)
+
+
+def _checked(
+    kind: type[Whole], tree: Mapping[str, Any], origin: str, secrets: tuple[tuple[str, ...], ...]
+) -> Whole:
+    filled = _fill(dict(tree), origin, (), secrets)
     try:
-        return RunConfig.model_validate(filled)
+        return kind.model_validate(filled)
     except ValidationError as error:
         raise ConfigError(explain(error, filled, origin)) from None
 
@@ -154,11 +180,18 @@ def _override(text: str) -> dict[str, Any]:
     return nested(key.strip(), parsed)
 
 
-def _fill(value: Any, origin: str, key: tuple[str, ...]) -> Any:  # noqa: ANN401 - any YAML value
+def _fill(
+    value: Any,  # noqa: ANN401 - any YAML value
+    origin: str,
+    key: tuple[str, ...],
+    secrets: tuple[tuple[str, ...], ...],
+) -> Any:  # noqa: ANN401 - as above
     if isinstance(value, dict):
-        return {name: _fill(item, origin, (*key, str(name))) for name, item in value.items()}
+        return {
+            name: _fill(item, origin, (*key, str(name)), secrets) for name, item in value.items()
+        }
     if isinstance(value, list):
-        return [_fill(item, origin, (*key, str(i))) for i, item in enumerate(value)]
+        return [_fill(item, origin, (*key, str(i)), secrets) for i, item in enumerate(value)]
     if not isinstance(value, str):
         return value
     where = f"{origin}: {'.'.join(key)}"
@@ -177,10 +210,11 @@ def _fill(value: Any, origin: str, key: tuple[str, ...]) -> Any:  # noqa: ANN401
             )
         if not is_secret(match["name"], found):
             return found
-        if not any(key[: len(section)] == section for section in _WITH_SECRETS):
+        if not any(key[: len(section)] == section for section in secrets):
+            allowed = ", ".join(".".join(section) for section in secrets)
             raise ConfigError(
                 f"{where} = {value!r}: {match['name']} is a secret by its name or its value, and "
-                "this would be stored; expected secrets in data.source, model and callbacks alone"
+                f"this would be stored; expected secrets in {allowed} alone"
             )
         return match[0]
 

@@ -82,14 +82,23 @@ class SqlSource(_Rows):
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
-        if (self.url is None) == (self.url_variable is None):
-            raise ValueError("give one of url and url_variable")
-        if self.url is not None and re.search(r"://[^/@:]*:[^/@]*@", self.url):
-            raise PydanticCustomError(
-                "password", "a password in a URL would be stored; name the environment variable "
-                "that has it in password_variable, or that of the whole URL in url_variable"
-            )  # fmt: skip
+        one_database(self.url, self.url_variable)
         return self
+
+
+def one_database(url: str | None, url_variable: str | None) -> None:
+    """Require one way to a database, and no password in it.
+
+    Raises:
+        ValueError: none or both are given, or there is one.
+    """
+    if (url is None) == (url_variable is None):
+        raise ValueError("give one of url and url_variable")
+    if url is not None and re.search(r"://[^/@:]*:[^/@]*@", url):
+        raise PydanticCustomError(
+            "password", "a password in a URL would be stored; name the environment variable "
+            "that has it in password_variable, or that of the whole URL in url_variable"
+        )  # fmt: skip
 
 
 class HttpSource(_Rows):

@@ -83,7 +83,7 @@ def up_to(config: RunConfig, as_of: Moment | None) -> RunConfig:
     if as_of is None:
         return config
     source = config.data.source
-    end = as_of if source.end is None else min(as_of, source.end, key=comparable)
+    end = as_of if source.end is None else earlier(as_of, source.end)
     start, days = source.start, config.retraining.window_days
     if days is not None:
         begin = _date(as_of) - dt.timedelta(days=days) + dt.timedelta(days=1)
@@ -91,6 +91,11 @@ def up_to(config: RunConfig, as_of: Moment | None) -> RunConfig:
     source = source.model_copy(update={"start": start, "end": end})
     data = config.data.model_copy(update={"source": source})
     return config.model_copy(update={"data": data})
+
+
+def earlier(one: Moment, other: Moment) -> Moment:
+    """The one that comes first; a date means the whole of that day."""
+    return min(one, other, key=comparable)
 
 
 def day_before(as_of: Moment) -> dt.date:

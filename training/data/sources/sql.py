@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING, Any
 
-from training.credentials import hide, secret
+from training.data.databases import database_url, reason_of, shown
 from training.data.sources.columns import chosen_columns, time_name
 from training.data.sources.rows import Rows
 from training.data.window import Window, written
@@ -14,7 +14,7 @@ from training.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
-    from sqlalchemy import URL, Connection
+    from sqlalchemy import Connection
 
     from training.config.sources import SqlSource
 
@@ -30,38 +30,15 @@ def read_sql(source: SqlSource) -> Rows:
     """
     import sqlalchemy as sa
 
-    url = _url(source)
-    where = f"sql {_named(url)}"
-    secrets = [str(url.password)] if url.password else []
+    url = database_url(source, "data.source")
+    where = f"sql {shown(url)}"
     try:
         engine = sa.create_engine(url, poolclass=sa.NullPool)
         with engine.connect() as connection:
             return Rows(_read(connection, source, where), where)
     except (sa.exc.SQLAlchemyError, ImportError) as error:
-        said = str(getattr(error, "orig", None) or error).strip().splitlines()
-        reason = hide(said[0] if said else type(error).__name__, secrets)
+        reason = reason_of(error, url)
         raise DataError(f"{where}: {reason}; see data.source.url and query") from None
-
-
-def _url(source: SqlSource) -> URL:
-    import sqlalchemy as sa
-
-    given = source.url or secret(str(source.url_variable), "data.source.url_variable")
-    try:
-        url = sa.make_url(given)
-    except (sa.exc.ArgumentError, ValueError):
-        example = "dialect+driver://host/database"
-        raise DataError(f"data.source.url is no URL of a database; expected {example}") from None
-    if source.password_variable:
-        password = secret(source.password_variable, "data.source.password_variable")
-        url = url.set(password=password)
-    return url
-
-
-def _named(url: URL) -> str:
-    """Where it is, without who asks."""
-    port = f":{url.port}" if url.port else ""
-    return f"{url.drivername}://{url.host or ''}{port}/{url.database or ''}"
 
 
 def _read(connection: Connection, source: SqlSource, where: str) -> pd.DataFrame:

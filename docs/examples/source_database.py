@@ -1,0 +1,31 @@
+"""Makes the source of configs/pipeline.yaml: a table `prices` of the packaged S&P 500.
+
+    python docs/examples/source_database.py [URL]
+
+URL is any database that SQLAlchemy knows; without it, RETRAIN_ETL_URL or sqlite:///etl.db.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import sqlalchemy as sa
+
+from training.config.sources import SampleSource
+from training.data.sources import read_rows
+
+
+def make(url: str) -> int:
+    """Write the table anew; the number of its rows."""
+    prices = read_rows(SampleSource(name="sp500")).frame
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        prices.to_sql("prices", connection, index=False, if_exists="replace")
+    return len(prices)
+
+
+if __name__ == "__main__":
+    given = sys.argv[1:] if sys.argv[0].endswith("source_database.py") else []
+    place = given[0] if given else os.environ.get("RETRAIN_ETL_URL", "sqlite:///etl.db")
+    print(make(place), "rows of the S&P 500 in the table prices")
