@@ -6,9 +6,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flows.code import code_version
+from training.config.load import load_pipeline
 from training.config.strict_yaml import parse_yaml
 from training.errors import InputError, RetrainError
 from training.secrets import refuse_credentials, without_secrets
@@ -36,6 +37,16 @@ def place() -> dict[str, str]:
     if "://" not in storage:
         storage = str(Path(home, storage))  # relative to where the worker is, not to whoever runs
     return {"home": home, "storage": storage, "code": code_version()}
+
+
+def pipeline_parameters(file: str) -> dict[str, Any]:
+    """A step: what the configuration file of a larger pipeline says, as that flow's parameter.
+
+    Returns:
+        `config`: with `extends` and variables filled in, but for secrets, which stay `${NAME}`.
+    """
+    config = load_pipeline(file)
+    return {"config": config.model_dump(mode="json", by_alias=True, exclude_unset=True)}
 
 
 POOL = "retrain"
