@@ -1,36 +1,30 @@
-"""What the run's page in the UI shows: progress, the table of metrics, the loss curve.
+"""What the run's page in the UI shows: an overview, progress, metrics, learning curves, the report.
 
-The keys stay the same from run to run of a model, so that the UI shows their history. Writing one
-costs 10 to 20 ms, so that they are written at most every few seconds, and at the end. A server
-that is silent must not hold up the training: on the way nothing is tried twice.
+Writing an artifact costs 10 to 20 ms, so that they are written at most every few seconds, and at
+the end. A server that is silent must not hold up the training: on the way nothing is tried twice.
 """
 
 from __future__ import annotations
 
-import logging
 import math
-import re
 import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from httpx import HTTPError
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
     update_progress_artifact,
 )
-from prefect.exceptions import PrefectException
-from prefect.settings import (
-    PREFECT_API_REQUEST_TIMEOUT,
-    PREFECT_CLIENT_MAX_RETRIES,
-    temporary_settings,
-)
 
-from training.evaluation import loss_curve
+from flows.overview import attempts_page, overview
+from flows.pace import Pace, in_words
+from flows.showing import artifact_key, at_once, try_to_show
+from training.evaluation import learning_curves, line_chart, thinned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
     from uuid import UUID
 
     from training.checkpoints import Row
@@ -38,11 +32,9 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN = 5.0
 SECONDS_AFTER_SILENCE = 60.0
-TABLE_ROWS = 200
-
-_AT_ONCE: dict[Any, Any] = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: 3.0}
-
-logger = logging.getLogger(__name__)
+ROWS_ON_THE_WAY = 200
+ROWS_AT_THE_END = 2000
+"""A server refuses the event of an artifact of some megabytes; a row takes about 150 bytes."""
 
 
 def show_findings(name: str, findings: list[dict[str, Any]]) -> None:
@@ -65,9 +57,15 @@ def show_findings(name: str, findings: list[dict[str, Any]]) -> None:
 class Dashboard:
     """The artifacts of one run. Their loss is a warning, never the end of a training."""
 
-    def __init__(self, run: TrainingRun) -> None:
-        """Show the progress so far."""
+    def __init__(self, run: TrainingRun, pace: Pace | None = None) -> None:
+        """Show the run as it begins.
+
+        Args:
+            run: with its session.
+            pace: how long its epochs take; who trains them notes it there.
+        """
         self._run = run
+        self._pace = pace or Pace()
         self._key = artifact_key(run.config.name)
         self._next = time.monotonic() + SECONDS_BETWEEN
         self._progress: UUID | None = None
@@ -77,44 +75,69 @@ class Dashboard:
         """Show the progress after an epoch, now and then."""
         if time.monotonic() >= self._next:
             rows = list(self._run.session.history)
-            with temporary_settings(_AT_ONCE):
+            with at_once():
                 shown = try_to_show(
-                    lambda: self._show_progress(epoch), lambda: self._show_history(rows)
+                    lambda: self._show_progress(epoch),
+                    lambda: self._show_metrics(rows[-ROWS_ON_THE_WAY:], len(rows)),
+                    lambda: self._show_curves(rows),
                 )
             self._next = time.monotonic() + (SECONDS_BETWEEN if shown else SECONDS_AFTER_SILENCE)
 
     def finish(self, result: TrainingResult) -> None:
         """Show the whole."""
+        rows = list(result.rows)
         try_to_show(
             lambda: self._show_progress(self._run.config.training.epochs),
-            lambda: self._show_history(list(result.rows)),
+            lambda: self._show_metrics(thinned(rows, ROWS_AT_THE_END), len(rows)),
+            lambda: self._show_curves(rows),
             self._show_report,
             self._show_attempts,
+            lambda: self._show_overview(result),
         )
 
     def _begin(self) -> None:
+        epoch = self._run.session.state.epoch
         made = create_progress_artifact(
-            progress=self._share(self._run.session.state.epoch),
+            progress=self._share(epoch),
             key=f"{self._key}-progress",
-            description=f"Epochs of run {self._run.run_id}",
+            description=self._how_far(epoch),
         )
         self._progress = cast("UUID", made)  # a coroutine only where an event loop runs
         self._show_attempts()
+        self._show_overview(None)
 
     def _show_progress(self, epoch: int) -> None:
         if self._progress is not None:
-            update_progress_artifact(self._progress, progress=self._share(epoch))
+            update_progress_artifact(
+                self._progress, progress=self._share(epoch), description=self._how_far(epoch)
+            )
 
-    def _show_history(self, rows: list[Row]) -> None:
+    def _how_far(self, epoch: int) -> str:
+        """In words, and how much longer it will take where that is known."""
+        epochs, said = self._run.config.training.epochs, f"Epochs of run {self._run.run_id}"
+        left = self._pace.left(epochs - epoch) if epoch < epochs else None
+        if left is None:
+            return f"{said}: {epoch} of {epochs}"
+        end = datetime.now(UTC) + timedelta(seconds=left)
+        return f"{said}: {epoch} of {epochs}, about {in_words(left)} left, until {end:%H:%M} UTC"
+
+    def _show_metrics(self, rows: Sequence[Row], epochs: int) -> None:
+        which = "all" if len(rows) == epochs else f"{len(rows)} of"
         create_table_artifact(
-            table=[_plain(row) for row in rows[-TABLE_ROWS:]],
+            table=[_plain(row) for row in rows],
             key=f"{self._key}-metrics",
-            description=f"Metrics of run {self._run.run_id}, the last {TABLE_ROWS} epochs",
+            description=f"Metrics of run {self._run.run_id}, {which} {epochs} epochs",
         )
+
+    def _show_curves(self, rows: list[Row]) -> None:
+        pictures = [
+            f"## {name.replace('_', ' ')}\n\n{line_chart(lines, 'epoch', f'{name} by epoch')}"
+            for name, lines in learning_curves(rows).items()
+        ]
         create_markdown_artifact(
-            markdown=loss_curve(rows),
-            key=f"{self._key}-loss-curve",
-            description=f"Loss of run {self._run.run_id}",
+            markdown="\n\n".join(pictures) or "No finite metric was measured.",
+            key=f"{self._key}-learning-curves",
+            description=f"Learning curves of run {self._run.run_id}",
         )
 
     def _show_report(self) -> None:
@@ -128,9 +151,16 @@ class Dashboard:
     def _show_attempts(self) -> None:
         """What each attempt found, what it used again, and how it ended."""
         create_markdown_artifact(
-            markdown=attempts_table(self._run.record.attempts()),
+            markdown=attempts_page(self._run.record.attempts()),
             key=f"{self._key}-attempts",
             description=f"Attempts of run {self._run.run_id}",
+        )
+
+    def _show_overview(self, result: TrainingResult | None) -> None:
+        create_markdown_artifact(
+            markdown=overview(self._run, result),
+            key=f"{self._key}-overview",
+            description=f"Run {self._run.run_id}",
         )
 
     def _share(self, epoch: int) -> float:
@@ -138,39 +168,11 @@ class Dashboard:
         return 100.0 * epoch / epochs if epochs else 100.0
 
 
-def artifact_key(name: str) -> str:
-    """Artifact keys have lower-case letters, digits and dashes."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-
-
-def try_to_show(*show: Callable[[], Any]) -> bool:
-    """Show one after the other, until the server does not take one; whether it took all."""
-    try:
-        for one in show:
-            one()
-    except (HTTPError, PrefectException) as error:
-        reason = str(error) or type(error).__name__
-        logger.warning("the UI did not get an artifact: %s", reason)
-        return False
-    return True
-
-
-def attempts_table(attempts: list[dict[str, Any]]) -> str:
-    """A line an attempt, in words."""
-    lines = ["| attempt | began | on | what it found | how it ended |", "|---|---|---|---|---|"]
-    for one in attempts:
-        at = one["resumed_from"]
-        found = f"{one['reason']}; kept up to epoch {at['epoch']}, batch {at['batch']}" if at else (
-            one["reason"]
-        )  # fmt: skip
-        ended = one["ended"]
-        last = f"{ended['status']}: {ended['reason']}" if ended else "at work, or killed"
-        cells = (str(one["number"]), one["at"], one["host"], found, last)
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines)
-
-
 def _plain(row: Row) -> dict[str, Any]:
-    """A row of the table: JSON has no NaN."""
-    numbers = {"epoch": row["epoch"], "step": row["step"], **row["metrics"]}
-    return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+    """A row of the table, for the eye: six digits; JSON has no NaN."""
+    at = {"epoch": row["epoch"], "step": row["step"]}
+    return at | {name: _rounded(value) for name, value in row["metrics"].items()}
+
+
+def _rounded(value: float) -> float | None:
+    return float(f"{value:.6g}") if math.isfinite(value) else None

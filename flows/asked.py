@@ -12,11 +12,12 @@ from dataclasses import dataclass, fields
 from functools import wraps
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec
 
-from prefect.states import Failed
+from prefect.states import Completed, Failed
 
 from training.artifacts.names import CONFIGS
+from flows.environment import take_environment
 from training.config import RunConfig
 from training.config.load import merge, nested, parse_config, read_tree, with_overrides
 from training.errors import ConfigError, InputError, InterruptedRunError, RetrainError
@@ -113,26 +114,33 @@ def _from_file(config_file: str, storage: str) -> dict[str, Any]:
 
 
 P = ParamSpec("P")
-R = TypeVar("R")
 
 
-def in_words(body: Callable[P, R]) -> Callable[P, R]:
-    """A flow that fails with the words of an error as its state's message, as the shell says them.
+def in_words(body: Callable[P, dict[str, Any]]) -> Callable[P, dict[str, Any]]:
+    """A flow whose state's message says how it ended: the result, or what the shell would say.
 
     What the user gave is wrong: that needs no traceback, and the rest keeps its one in the log.
     """
 
     @wraps(body)
-    def told(*args: P.args, **kwargs: P.kwargs) -> R:
+    def told(*args: P.args, **kwargs: P.kwargs) -> Any:  # noqa: ANN401 - a state, whose data are the result
         try:
-            return body(*args, **kwargs)
+            result = body(*args, **kwargs)
         except InterruptedRunError:  # the state is for Prefect to say: Cancelled, Crashed
             raise
         except RetrainError as error:
             if not isinstance(error, InputError):
                 logger.exception("the run failed")
-            return Failed(message=without_secrets(str(error)), data=error)  # type: ignore[return-value] # Prefect takes a state for a result
+            return Failed(message=without_secrets(str(error)), data=error)
+        return Completed(message=_said(result), data=result)
 
     # Prefect reads the types where the wrapper stands; they are known where the body stands.
     told.__signature__ = signature(body, eval_str=True)  # type: ignore[attr-defined] # for inspect
     return told
+
+
+def _said(result: Mapping[str, Any]) -> str:
+    """What became of it: the version, and the decision or the reason."""
+    model = result.get("model") or {}
+    what = f"{model['name']}:{model['version']} " if model else ""
+    return f"{what}{result.get('status', 'done')}: {result.get('reason', '')}".rstrip(": ")

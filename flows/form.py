@@ -49,7 +49,12 @@ from training.config.training import (
 )
 
 if TYPE_CHECKING:
-    SourceKind = TargetKind = ModelKind = NetworkKind = OptimizerKind = ScheduleKind = str
+    SourceKind = str
+    TargetKind = str
+    ModelKind = str
+    NetworkKind = str
+    OptimizerKind = str
+    ScheduleKind = str
 else:
     SourceKind = Literal[*(kind for kind in kinds(Source) if kind != "dataframe")]
     """Not `dataframe`: Python code hands that over, which a form cannot."""
@@ -63,7 +68,8 @@ Empty = SkipJsonSchema[None]
 """A field that may be left empty, without a second tab for null in the UI."""
 Text = str | Empty
 """A text that Python code may leave out as None."""
-Overrides = Names = tuple[str, ...]
+Names = tuple[str, ...]
+Overrides = tuple[str, ...]
 ModelName = Annotated[str, Field(pattern=f"^$|{NAME_PATTERN}")]
 Hidden = SkipJsonSchema[Any]
 """A parameter for programs, that the form does not show."""

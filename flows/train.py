@@ -13,6 +13,7 @@ from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
 from prefect.runtime import flow_run
 
+from flows.alarm import SlowEpochAlarm
 from flows.artifacts import Dashboard, show_findings
 from flows.asked import Settings, asked_name, in_words
 from flows.events import announce
@@ -125,10 +126,11 @@ def train_model(run: TrainingRun) -> TrainingResult:
     policies = Policies.of(run.config.execution, run.store.url, run.run_id)
     once = policies.once()
     create_model.with_options(**once)(run)
-    dashboard = Dashboard(run)
-    with run.watching():
+    alarm = SlowEpochAlarm(run, flow_run.id)
+    dashboard = Dashboard(run, alarm.pace)
+    with run.watching(), alarm:
         overlap = run.config.checkpoints.overlap
-        train_epochs(run.session, policies, dashboard, overlap=overlap)
+        train_epochs(run.session, policies, dashboard, alarm, overlap=overlap)
     metrics = evaluate_model.with_options(**once)(run)
     result = register_model.with_options(**once)(run, metrics)
     dashboard.finish(result)
@@ -136,7 +138,12 @@ def train_model(run: TrainingRun) -> TrainingResult:
 
 
 def train_epochs(
-    session: Session, policies: Policies, dashboard: Dashboard, *, overlap: bool = False
+    session: Session,
+    policies: Policies,
+    dashboard: Dashboard,
+    alarm: SlowEpochAlarm,
+    *,
+    overlap: bool = False,
 ) -> None:
     """Each epoch a task, each checkpoint a task.
 
@@ -151,6 +158,8 @@ def train_epochs(
         limit = restored if epoch < restored else session.config.epochs
         until = min(epoch + policies.execution.epochs_per_task, limit)
         believe = until <= restored
+        if not believe:
+            alarm.begins(until, until - epoch)
         staged = _train(engine, session, until, policies, believe=believe)
         if unsaved:
             _save(session, unsaved, policies, believe=False)
@@ -160,6 +169,7 @@ def train_epochs(
             unsaved = staged
         elif staged.save:
             _save(session, staged, policies, believe=believe)
+        alarm.ended()
         epoch = staged.epoch
         dashboard.update(epoch)
     if unsaved:

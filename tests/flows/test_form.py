@@ -38,7 +38,7 @@ def ask(server: str) -> Ask:
     from flows.asked import Settings
 
     def asked(**given: Any) -> RunConfig:  # noqa: ANN401 - fields of the form
-        sections = {
+        sections: dict[str, type[FormSection]] = {
             "data": DataForm,
             "model": ModelForm,
             "training": TrainingForm,

@@ -337,11 +337,19 @@ def test_the_page_of_the_run_has_progress_table_curve_and_report(flow: Flow) -> 
     assert set(found) == {
         "sample-progress",
         "sample-metrics",
-        "sample-loss-curve",
+        "sample-learning-curves",
         "sample-report",
         "sample-attempts",
+        "sample-overview",
     }
-    assert "| new run: " in str(found["sample-attempts"].data)
+    overview = str(found["sample-overview"].data)
+    assert "Registered as **sample:1** after 4 epochs" in overview
+    assert "[learning curves](../key/sample-learning-curves)" in overview
+    assert "| rows |" in overview
+    assert f"[its flow run](../../runs/flow-run/{run.id})" in str(found["sample-attempts"].data)
+    assert found["sample-progress"].description.endswith(": 4 of 4")
+    assert str(found["sample-metrics"].description).endswith(", all 4 epochs")
+    assert "- found: new run: " in str(found["sample-attempts"].data)
     assert found["sample-progress"].data == 100.0
     assert len(json.loads(str(found["sample-metrics"].data))) == 4
-    assert "data:image/svg+xml;base64," in str(found["sample-loss-curve"].data)
+    assert "data:image/svg+xml;base64," in str(found["sample-learning-curves"].data)

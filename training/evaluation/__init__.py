@@ -3,7 +3,7 @@
 from training.evaluation.curve import learning_curves, line_chart, loss_curve, points_of
 from training.evaluation.evaluate import check_evaluation, evaluate, positions_of
 from training.evaluation.html import Page, Table, Verdict, html_report
-from training.evaluation.report import described, in_text, markdown_report
+from training.evaluation.report import described, in_text, markdown_cell, markdown_report, thinned
 
 __all__ = [
     "Page",
@@ -17,7 +17,9 @@ __all__ = [
     "learning_curves",
     "line_chart",
     "loss_curve",
+    "markdown_cell",
     "markdown_report",
     "points_of",
     "positions_of",
+    "thinned",
 ]

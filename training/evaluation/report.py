@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from training.data.findings import in_words
 from training.evaluation.curve import loss_curve
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     Row = Mapping[str, Any]
 
+T = TypeVar("T")
 HISTORY_ROWS = 40
 STRATEGIES = {"backtest": "the model", "buy_and_hold": "buy and hold"}
 PARTS = {"val": "validation", "test": "test"}
@@ -41,8 +42,8 @@ def markdown_report(
     """
     plain = {key: value for key, value in metrics.items() if not is_of_a_strategy(key)}
     parts = [
-        f"# {_cell(name)}",
-        f"Run `{run_id}`, registered as **{_cell(model)}**.",
+        f"# {markdown_cell(name)}",
+        f"Run `{run_id}`, registered as **{markdown_cell(model)}**.",
         "## Metrics",
         _table(("metric", "value"), list(plain.items())) if plain else "None were measured.",
         *(
@@ -55,7 +56,7 @@ def markdown_report(
         _history(history),
         "## Data",
         _table(("what", "value"), described(data)),
-        "\n".join(f"- {row['level']}: {_cell(in_words(row))}" for row in data.get("findings", [])),
+        "\n".join(_finding(row) for row in data.get("findings", [])),
         "<details><summary>Configuration</summary>",
         _fenced(configuration, "yaml"),
         "</details>",
@@ -94,6 +95,10 @@ def _strategy(key: str) -> tuple[str, str, str] | None:
     return (found[1], found[2], found[3]) if found else None
 
 
+def _finding(row: Mapping[str, Any]) -> str:
+    return f"- {row['level']}: {markdown_cell(in_words(row))}"
+
+
 def _history(history: Sequence[Row]) -> str:
     rows = thinned(history, HISTORY_ROWS)
     names = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
@@ -101,7 +106,7 @@ def _history(history: Sequence[Row]) -> str:
     return _table(("epoch", "step", *names), cells) if rows else ""
 
 
-def thinned(rows: Sequence[Row], most: int) -> list[Row]:
+def thinned(rows: Sequence[T], most: int) -> list[T]:
     """At most so many, evenly, with the first and the last."""
     if len(rows) <= most:
         return list(rows)
@@ -109,7 +114,7 @@ def thinned(rows: Sequence[Row], most: int) -> list[Row]:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    lines = [[_cell(value) for value in line] for line in (head, *rows)]
+    lines = [[markdown_cell(value) for value in line] for line in (head, *rows)]
     lines.insert(1, ["---"] * len(head))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -132,7 +137,7 @@ def in_text(value: object) -> str:
     return " ".join(str(value).split())
 
 
-def _cell(value: object) -> str:
+def markdown_cell(value: object) -> str:
     """Text that stays within its cell, and is shown as it is."""
     return re.sub(r"([\\|`*<\[])", r"\\\1", in_text(value))
 
