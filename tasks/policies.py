@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 
 from tasks.results import PLAIN_JSON, result_storage
-from training.errors import BusyError, InputError, InterruptedRunError, MetricError
+from training.errors import (
+    BusyError,
+    InputError,
+    InterruptedRunError,
+    MetricError,
+    UnreachableError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,13 +32,16 @@ logger = logging.getLogger("training.tasks")
 NOT_MENDED_BY_A_RETRY = (InputError, MetricError, BusyError, InterruptedRunError)
 """Wrong input stays wrong, and who was asked to stop is not to start again."""
 
+MENDED_BY_TIME = UnreachableError
+"""Of wrong input the exception: a database that does not answer may do so in a moment."""
+
 OUTER_GUARD_SECONDS = 30.0
 """Prefect's timeout strikes between any two lines; ours, between batches, is to come first."""
 
 
 def may_retry(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     """Whether a retry can mend what happened; a Prefect `retry_condition_fn`."""
-    if isinstance(state.data, NOT_MENDED_BY_A_RETRY):
+    if isinstance(state.data, NOT_MENDED_BY_A_RETRY) and not isinstance(state.data, MENDED_BY_TIME):
         return False
     if run.run_count <= task.retries:
         again = f"{task.retry_delay_seconds or 0:g} s"

@@ -6,6 +6,7 @@ The tree, with the exit code that the `retrain` command ends with::
     ├── InputError               2  what the user gave is wrong; nothing was written
     │   ├── ConfigError          2  the configuration
     │   ├── DataError            2  the data
+    │   │   └── UnreachableError 2  where they are does not answer: later it may
     │   └── NotFoundError        2  a run, a model or a version of that name is not there
     ├── TrainingError            1  the training itself
     │   ├── MetricError          1  a metric that is not a number, or that nobody measures
@@ -52,6 +53,10 @@ class DataError(InputError):
         """Keep the table beside the message."""
         super().__init__(message)
         self.findings = [dict(finding) for finding in findings]
+
+
+class UnreachableError(DataError):
+    """Where the data are does not answer; of wrong input the one that time may mend."""
 
 
 class NotFoundError(InputError):

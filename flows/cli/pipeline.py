@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from flows.cli.ending import sigterm_raises
+from flows.cli.ending import signal_of, sigterm_raises, why_failed
 from flows.cli.progress import Screen
 from flows.cli.server import server
 from flows.cli.update import explain_end
 from flows.settings import prepare
+from training.errors import InputError
 from training.etl import Pipeline
 from training.run import refuse_where_busy
+from training.secrets import hidden
 
 if TYPE_CHECKING:
     from training.config.pipeline import PipelineConfig
@@ -32,6 +34,10 @@ def run_pipeline(
     try:
         outcome = _flow(config, storage, as_of)
     except BaseException as error:
+        if as_json and not isinstance(error, InputError):
+            status = "interrupted" if signal_of(error) else "failed"
+            told = {"name": config.name, "status": status, "reason": why_failed(error)}
+            typer.echo(json.dumps(hidden(told)))
         explain_end(error)
         raise
     if as_json:

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+import yaml
 
 from training.artifacts import ArtifactStore
 from training.config.load import parse_pipeline
 from training.config.sources import SampleSource
 from training.data.sources import read_rows
+from training.errors import DataError
 from training.registry import ModelRegistry
 from training.registry.promotion import DecisionLog
 from training.run import RunRecord, run_ids
@@ -283,3 +285,69 @@ def _materialized(keys: dict[str, set[str]]) -> list[tuple[str, set[str], dict[s
         )
         for one in events["events"]
     ]
+
+
+def test_a_database_that_is_away_for_a_moment_costs_an_attempt_and_no_more(
+    server: str,
+    postgres: str,
+    prices: pd.DataFrame,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At the source and at the target; what is wrong for good is not tried again."""
+    from training.data.sources import sql
+    from training.etl.publish import sql as target
+
+    _filled(postgres, prices)
+    asked: dict[str, list[str]] = {"extract": [], "publish": []}
+
+    def away_at_first(key: str, url: sa.URL) -> sa.URL:
+        asked[key].append(str(url))
+        return url.set(host="127.0.0.1", port=1) if len(asked[key]) in {1, 3} else url
+
+    find = sql.database_url
+    monkeypatch.setattr(sql, "database_url", lambda p, _: away_at_first("extract", find(p, "")))
+    monkeypatch.setattr(target, "database_url", lambda p, _: away_at_first("publish", find(p, "")))
+    tree = config("away", postgres)
+    tree["retrain"]["execution"] = {"retries": 2, "retry_delay_seconds": 0}
+    assert _run(tree, tmp_path / "storage", FIRST)["status"] == "completed"
+    assert (len(asked["extract"]), len(asked["publish"])) == (2, 4)
+    assert len(_published(postgres, "away")) == 1
+    tree["extract"]["query"] = "SELECT nothing FROM prices"
+    with pytest.raises(DataError, match="nothing"):
+        _run(tree, tmp_path / "storage", SECOND)
+    assert len(asked["extract"]) == 4  # the third was away again, the fourth is final
+
+
+def test_the_command_is_stopped_and_goes_on(server: str, sqlite: str, tmp_path: Path) -> None:
+    """SIGTERM within an epoch: its exit code, the command that goes on, one version in the end."""
+    tree = config("stopped", sqlite)
+    tree["retrain"]["training"] |= {"epochs": 60, "batch_size": 4}
+    (tmp_path / "p.yaml").write_text(yaml.safe_dump(tree))
+    words = [Path(sys.executable).with_name("retrain"), "pipeline", "p.yaml", "--as-of", SECOND]
+    words += ["--storage", "storage", "--json"]
+    environment = os.environ | {"PREFECT_API_URL": server, "PYTHONPATH": str(HERE)}
+    stopped = subprocess.Popen(
+        words, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    assert stopped.stderr is not None
+    while "epoch 2/60" not in stopped.stderr.readline():
+        assert stopped.poll() is None
+    stopped.send_signal(signal.SIGTERM)
+    out, err = stopped.communicate(timeout=60)
+    assert stopped.returncode == 143, err
+    assert json.loads(out)["status"] == "interrupted"
+    assert f"continue with: retrain pipeline p.yaml --as-of {SECOND}" in err
+    wrong = subprocess.run(
+        [*words, "--set", "extract.query=SELECT 1 FROM nothing"], cwd=tmp_path, env=environment,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert wrong.returncode == 2
+    assert "no such table: nothing; see extract.url and query" in wrong.stderr
+    done = subprocess.run(
+        words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout)["status"] == "completed"
+    assert "continuing run" in done.stderr
+    assert ModelRegistry(ArtifactStore(tmp_path / "storage")).numbers("stopped") == [1]

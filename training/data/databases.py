@@ -59,6 +59,15 @@ def shown(url: URL) -> str:
     return f"{url.drivername}://{url.host or ''}{port}/{url.database or ''}"
 
 
+def is_unreachable(error: Exception, url: URL) -> bool:
+    """Whether a later attempt may succeed; SQLite says the same of a table that is not there."""
+    import sqlalchemy as sa
+
+    if not isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError):
+        return False
+    return url.get_backend_name() != "sqlite" or "locked" in str(error)
+
+
 def reason_of(error: Exception, url: URL) -> str:
     """The first line of what a driver said, without the password."""
     said = str(getattr(error, "orig", None) or error).strip().splitlines()

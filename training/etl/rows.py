@@ -53,8 +53,8 @@ def extract_rows(source: Source, as_of: Moment | None) -> InOrder:
     try:
         found = _in_order(read_rows(revealed(asked)), asked)
     except DataError as error:  # the reader knows its section by the name that it mostly has
-        told = str(error).replace("data.source", "extract")
-        raise DataError(told, error.findings) from error
+        error.args = (str(error).replace("data.source", "extract"),)
+        raise
     frame, name = found
     if as_of is not None and name is not None and has_time(as_of) and _are_dates(frame[name]):
         whole = frame[name].dt.tz_localize(None) <= datetime.combine(day_before(as_of), time())

@@ -6,11 +6,11 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING, Any
 
-from training.data.databases import database_url, reason_of, shown
+from training.data.databases import database_url, is_unreachable, reason_of, shown
 from training.data.sources.columns import chosen_columns, time_name
 from training.data.sources.rows import Rows
 from training.data.window import Window, written
-from training.errors import DataError
+from training.errors import DataError, UnreachableError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,8 @@ def read_sql(source: SqlSource) -> Rows:
             return Rows(_read(connection, source, where), where)
     except (sa.exc.SQLAlchemyError, ImportError) as error:
         reason = reason_of(error, url)
-        raise DataError(f"{where}: {reason}; see data.source.url and query") from None
+        kind = UnreachableError if is_unreachable(error, url) else DataError
+        raise kind(f"{where}: {reason}; see data.source.url and query") from None
 
 
 def _read(connection: Connection, source: SqlSource, where: str) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from training.data.databases import database_url, reason_of, shown
+from training.data.databases import database_url, is_unreachable, reason_of, shown
 from training.data.sources.columns import missing_column
 from training.errors import DataError, StorageError
 from training.etl.predict import MARKS
@@ -66,10 +66,10 @@ def _connected(target: SqlTarget) -> Iterator[tuple[sa.Connection, str]]:
         engine = sa.create_engine(url, poolclass=sa.NullPool, isolation_level="SERIALIZABLE")
         with engine.begin() as connection:
             yield connection, where
-    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.IntegrityError) as error:
-        # No answer, a lock, somebody else at the same slot: it can be better the next time.
-        raise StorageError(f"{where}: {reason_of(error, url)}") from None
     except (sa.exc.SQLAlchemyError, ImportError) as error:
+        if is_unreachable(error, url) or isinstance(error, sa.exc.IntegrityError):
+            # No answer, a lock, somebody else at the same slot: it can be better the next time.
+            raise StorageError(f"{where}: {reason_of(error, url)}") from None
         raise DataError(f"{where}: {reason_of(error, url)}; see publish.url and table") from None
 
 
