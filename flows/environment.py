@@ -1,8 +1,8 @@
 """Variables for runs of deployments out of one Secret block: credentials, and whatever else differs.
 
-The block `retrain-environment` holds an object of names and values, such as AWS_ACCESS_KEY_ID. It is
-encrypted on the server and hidden in the UI; a run takes it into its environment, where everything
-that reads credentials looks for them (fsspec, `${NAME}`, RETRAIN_REGISTRY), and where
+The block `retrain-environment` holds an object of names and values, such as AWS_ACCESS_KEY_ID.
+It is encrypted on the server and hidden in the UI; a run takes it into its environment, where
+everything that reads credentials looks for them (fsspec, `${NAME}`, RETRAIN_REGISTRY), and where
 `training.secrets` knows not to repeat them. What a worker's own environment has stands over it.
 """
 
@@ -17,8 +17,7 @@ BLOCK = "retrain-environment"
 
 
 def take_environment() -> list[str]:
-    """Take the block's variables into the environment of a deployed run; a run of the shell has its
-    own.
+    """Take the block's variables into the environment, in a run of a deployment.
 
     Returns:
         The names that were set.

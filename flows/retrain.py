@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from prefect import flow
 from prefect.runtime import flow_run
-from prefect.states import Completed
 
 from flows.asked import Settings, asked_name, in_words
 from flows.events import announce
@@ -62,7 +61,7 @@ def retrain(  # noqa: PLR0913 - the fields of the form
     storage: str = "./artifacts",
     as_of: Text = "",
     resume: Literal["auto", "never", "must"] = "auto",
-) -> Any:  # noqa: ANN401 - what `retrain update --json` prints, or a state that has it
+) -> dict[str, Any]:
     """Train on the newest data, and promote the model if it is better than the champion.
 
     Args:
@@ -95,7 +94,7 @@ def retrain(  # noqa: PLR0913 - the fields of the form
     left_out = None if given else missed(work)
     if left_out is not None:
         show_ledger(work)
-        return Completed(message=left_out["reason"], data=left_out)
+        return left_out
     if given is None:
         validate_data.with_options(retries=0)(work)
     outcome = work.skip() if work.skipped else _retrain(work, by_person=given is not None)

@@ -51,7 +51,8 @@ class Night:
 
     def missed(self, nights: int = NIGHTS) -> list[FlowRun]:
         """Runs of the last nights, made by the schedule as the server would have, the first one
-        first."""
+        first.
+        """
         now = dt.datetime.now(dt.UTC)
         start = (now - dt.timedelta(days=nights)).isoformat()
         asked = {"start_time": start, "end_time": now.isoformat(), "min_runs": nights}

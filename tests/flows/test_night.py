@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -12,16 +11,13 @@ import pytest
 
 from training.artifacts import ArtifactStore
 from training.config.load import load_config
-from training.data.sources.sample import read_sample
 from training.config.sources import SampleSource
+from training.data.sources.sample import read_sample
 from training.registry import ModelRegistry
 from training.retraining import Retraining, ledger, parse_moment, retrain
 from training.run import RunRecord, run_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from http.server import HTTPServer
-
     from tests.flows.conftest import Place
 
 NAME = "sp500-direction-nightly"

@@ -6,14 +6,16 @@ missed start at once. Here it is decided what becomes of each.
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from training.retraining.moment import comparable, parse_moment
 from training.retraining.slot import SlotRecord, slots
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from training.artifacts import ArtifactStore
     from training.config.retraining import RetrainingConfig
 
@@ -32,7 +34,7 @@ class Slot:
     """
 
     moment: dt.datetime
-    late: dt.timedelta
+    late: timedelta
     newer: dt.datetime | None = None
 
     def refusal(self, policy: RetrainingConfig) -> str | None:
