@@ -1,4 +1,4 @@
-"""Variables for runs of deployments out of one Secret block: credentials, and whatever else differs.
+"""Variables for runs of deployments, out of one Secret block: credentials, and what else differs.
 
 The block `retrain-environment` holds an object of names and values, such as AWS_ACCESS_KEY_ID.
 It is encrypted on the server and hidden in the UI; a run takes it into its environment, where

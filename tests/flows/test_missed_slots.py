@@ -50,9 +50,7 @@ class Night:
         self.deployment = self._post("deployments/", wanted)["id"]
 
     def missed(self, nights: int = NIGHTS) -> list[FlowRun]:
-        """Runs of the last nights, made by the schedule as the server would have, the first one
-        first.
-        """
+        """Runs of the last nights, first to last, as the server makes them of a schedule."""
         now = dt.datetime.now(dt.UTC)
         start = (now - dt.timedelta(days=nights)).isoformat()
         asked = {"start_time": start, "end_time": now.isoformat(), "min_runs": nights}

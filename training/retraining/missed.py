@@ -7,7 +7,6 @@ missed start at once. Here it is decided what becomes of each.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from training.retraining.moment import comparable, parse_moment
@@ -15,6 +14,7 @@ from training.retraining.slot import SlotRecord, slots
 
 if TYPE_CHECKING:
     import datetime as dt
+    from datetime import timedelta
 
     from training.artifacts import ArtifactStore
     from training.config.retraining import RetrainingConfig
