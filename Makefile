@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # What `make test`, `check` and `bench` install besides: EXTRAS=all, or a single one (EXTRAS=torch).
 EXTRAS ?=
+# Where the server of `make up` listens.
+PORT ?= 4200
 # The first of these that will do makes .venv; PYTHON=/path/to/python3 says which.
 PYTHON ?= python3 python3.13 python3.12 python3.11
 
@@ -14,7 +16,7 @@ extras := $(if $(EXTRAS),$(VENV)/.installed-extras-$(EXTRAS))
 unfinished := $(VENV)/.installing
 
 .NOTPARALLEL:
-.PHONY: help setup train test test-long check bench clean again
+.PHONY: help setup train up down deploy test test-long check bench clean again
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
@@ -24,6 +26,15 @@ setup: $(base)  ## install what training needs
 
 train: $(base)  ## train on twenty years of the S&P 500; again: says that it is done
 	@$(BIN)/retrain run configs/quickstart.yaml
+
+up: $(base)  ## everything on this machine: server, worker, deployments; PORT=4200
+	@RETRAIN_PORT=$(PORT) $(BIN)/python -m flows.machine up
+
+down: $(base)  ## end what `make up` started; data and history stay
+	@$(BIN)/python -m flows.machine down
+
+deploy: $(base)  ## deployments and automations, to the server of PREFECT_API_URL
+	@$(BIN)/python -m flows.machine deploy
 
 test: $(dev) $(extras)  ## run the tests; EXTRAS=all: those of PyTorch and the like too
 	$(BIN)/python -m pytest -m 'not long'

@@ -13,6 +13,7 @@ from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import flow_run
 
+from flows.environment import take_environment
 from flows.events import announce
 from training.artifacts import ArtifactStore
 from training.registry import open_registry
@@ -50,6 +51,7 @@ def approve_model(
     Returns:
         `model`, `verdict`, `reason`, `who`.
     """
+    take_environment()
     store = ArtifactStore(storage)
     registry = open_registry(store)
     version = registry.get(model)

@@ -15,7 +15,7 @@ from training.retraining import ledger
 from training.retraining.verdict import verdict_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from training.retraining import Retraining
 
@@ -31,22 +31,27 @@ PAGES = {
 
 
 def show_morning(retraining: Retraining) -> None:
-    """Show decision and report, where there are any, and what became of each slot so far."""
+    """Show what became of each slot so far; decision and report, where there are any."""
+    show_ledger(retraining)
     name, report = retraining.name, retraining.report()
-    rows = [ledger_row(entry) for entry in ledger(retraining.store, name)[-LEDGER_ROWS:]]
-    show: list[Callable[[], Any]] = [
-        lambda: create_table_artifact(
-            table=rows, key=f"{artifact_key(name)}-ledger", description=f"Retrainings of {name}"
-        )
-    ]
     if report is not None and not retraining.skipped:
         see = _see(retraining)
         decided = f"{decision(retraining)}\n\n{see}"
-        show += [
+        try_to_show(
             lambda: _show(name, "morning-report", f"{report}\n{see}", f"Retraining of {name}"),
             lambda: _show(name, "decision", decided, f"Decision about {name}"),
-        ]
-    try_to_show(*show)
+        )
+
+
+def show_ledger(retraining: Retraining) -> None:
+    """Show what became of each slot so far."""
+    name = retraining.name
+    rows = [ledger_row(entry) for entry in ledger(retraining.store, name)[-LEDGER_ROWS:]]
+    try_to_show(
+        lambda: create_table_artifact(
+            table=rows, key=f"{artifact_key(name)}-ledger", description=f"Retrainings of {name}"
+        )
+    )
 
 
 def decision(retraining: Retraining) -> str:

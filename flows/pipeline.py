@@ -14,6 +14,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
 from flows.artifacts import artifact_key, try_to_show
+from flows.environment import take_environment
 from flows.lineage import Lineage, making
 from flows.retrain import UPDATE, retrain
 from tasks.pipeline import check_pipeline, extract, model_version, predict, publish, transform
@@ -61,6 +62,7 @@ def pipeline(
     Returns:
         What `retrain pipeline --json` prints.
     """
+    take_environment()
     now = None if WATCH.get() else flow_run.scheduled_start_time
     etl = Pipeline(config, storage, as_of=parse_moment(as_of) if as_of else now)
     steps = Steps(etl, Lineage.of(config), tried_again(config.retrain.execution))

@@ -23,8 +23,9 @@ from flows.form import (
     Text,
     TrainingForm,
 )
-from flows.morning import show_morning
+from flows.morning import show_ledger, show_morning
 from flows.reconcile import reconcile
+from flows.slots import missed
 from flows.train import train_model
 from tasks.policies import Policies
 from tasks.retraining import decide_promotion, promote_model, report_retraining, validate_data
@@ -90,6 +91,10 @@ def retrain(  # noqa: PLR0913 - the fields of the form
         )
         whole = settings.over(data, model, training, retraining)
     work = given or Retraining(whole, storage, as_of=moment, resume=resume)
+    left_out = None if given else missed(work)
+    if left_out is not None:
+        show_ledger(work)
+        return left_out
     if given is None:
         validate_data.with_options(retries=0)(work)
     outcome = work.skip() if work.skipped else _retrain(work, by_person=given is not None)

@@ -279,6 +279,25 @@ def gc(
 
 
 @app.command()
+def automations(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="YAML, as in deployments/.")],
+) -> None:
+    """Make automations on the Prefect server, or bring those of the same name up to date."""
+    from flows.automations import install
+
+    for done in install(files):
+        typer.echo(f"{done.status:9} {done.name}{': ' + done.why if done.why else ''}")
+
+
+@app.command()
+def doctor(storage: Storage = DEFAULT_STORAGE, as_json: AsJson = False) -> None:  # noqa: FBT002 - a command-line flag
+    """Check what goes wrong in practice, here and on the Prefect server, and say how to mend it."""
+    from flows.cli.doctor import print_checks
+
+    print_checks(storage, as_json=as_json)
+
+
+@app.command()
 def schema(
     of_pipeline: Annotated[  # noqa: FBT002 - a command-line flag
         bool, typer.Option("--pipeline", help="That of a larger pipeline.")

@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.error import URLError
-from urllib.request import urlopen
 from uuid import UUID
 
 import pytest
@@ -25,166 +16,9 @@ from training.retraining import Retraining, ledger, retrain
 from training.run import RunRecord, TrainingRun, run_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-    Prefect = Callable[..., str]
-
-ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
-KILLER = """
-import os
-import time
-from training.callbacks import CallbackBase
-
-class Kill(CallbackBase):
-    def __init__(self, marker, times=1):
-        self.marker, self.times = marker, times
-    def identity(self):
-        return None
-    def on_batch_end(self, record):
-        if (record.epoch, record.batch) != (3, 5):
-            return
-        with open(self.marker, "a+") as file:
-            file.seek(0)
-            done = len(file.read())
-            file.write("x")
-        if done < self.times:
-            os.kill(os.getpid(), 9)
-
-class Slow(CallbackBase):
-    def identity(self):
-        return None
-    def on_batch_end(self, record):
-        if "RETRAIN_SLOW" in os.environ:
-            time.sleep(0.1)
-"""
-
-
-class Place:
-    """A server with its services, and a worker; commands are Prefect's own.
-
-    Attributes:
-        folder: where deployments are made and run.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.environment = os.environ | {
-            "PREFECT_HOME": str(folder / "prefect"),
-            "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "PREFECT_SERVER_SERVICES_TRIGGERS_PROACTIVE_INTERVAL": "1",
-            "PREFECT_WORKER_QUERY_SECONDS": "1",
-            "PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT": "30",
-            "PREFECT_RUNNER_POLL_FREQUENCY": "1",
-            "PYTHONPATH": str(folder),
-            "RETRAIN_SLOW": "1",
-        }
-        self._started = [self._start("server", "start", "--host", "127.0.0.1", "--port", str(port))]
-        self._wait_for(f"http://127.0.0.1:{port}/api/health")
-        self.api("work_pools/", {"name": "retrain", "type": "process"})
-        self._started.append(self._start("worker", "start", "--pool", "retrain"))
-
-    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        with (self.folder / f"{arguments[0]}.log").open("wb") as log:
-            return subprocess.Popen(
-                [BIN / "prefect", *arguments],
-                cwd=self.folder,
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def _wait_for(self, url: str) -> None:
-        for _ in range(600):
-            try:
-                with urlopen(url, timeout=5):
-                    return
-            except (URLError, OSError):
-                time.sleep(0.2)
-        raise AssertionError("the server did not start")
-
-    def call(self, *arguments: str) -> str:
-        """A command of Prefect's; what it printed."""
-        done = subprocess.run(
-            [BIN / "prefect", "--no-prompt", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def run(self, config: dict[str, Any], storage: str) -> UUID:
-        """Start the deployment, as its form in the UI would."""
-        deployment = self.api("deployments/name/train/train")["id"]
-        parameters = {"config": config, "storage": storage}
-        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
-        return UUID(self.api(f"deployments/{deployment}/create_flow_run", body)["id"])
-
-    def api(self, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:  # noqa: ANN401 - JSON
-        """Ask the server."""
-        from urllib.request import Request
-
-        data = None if body is None else json.dumps(body).encode()
-        url = f"{self.environment['PREFECT_API_URL']}/{path}"
-        request = Request(url, data, {"Content-Type": "application/json"}, method=method)
-        with urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read() or b"null")
-
-    def change(self, flow_run: UUID, config: dict[str, Any]) -> None:
-        """Give it another configuration."""
-        parameters = self.api(f"flow_runs/{flow_run}")["parameters"] | {"config": config}
-        self.api(f"flow_runs/{flow_run}", {"parameters": parameters}, "PATCH")
-
-    def state(self, flow_run: UUID) -> str:
-        """The type of its state."""
-        return str(self.api(f"flow_runs/{flow_run}")["state"]["type"])
-
-    def until(self, flow_run: UUID, *states: str, seconds: float = 300) -> str:
-        """Wait until it is in one of the states."""
-        waited = time.monotonic() + seconds
-        while (state := self.state(flow_run)) not in states:
-            logs = (self.folder / "worker.log").read_text()[-3000:]
-            assert time.monotonic() < waited, f"{state}, not {states}: {logs}"
-            time.sleep(0.3)
-        return state
-
-    def tasks(self, flow_run: UUID) -> dict[str, str]:
-        """The name of the last state of each task by its name, the latest run of it."""
-        body = {"flow_runs": {"id": {"any_": [str(flow_run)]}}, "sort": "EXPECTED_START_TIME_ASC"}
-        return {task["name"]: task["state_name"] for task in self.api("task_runs/filter", body)}
-
-    def stop(self) -> None:
-        for process in reversed(self._started):
-            os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """Server, worker, the deployments and automations of this repository."""
-    folder = tmp_path_factory.mktemp("deployed")
-    for name in ("flows", "tasks", "training", "deployments"):
-        (folder / name).symlink_to(ROOT / name)
-    (folder / "killing.py").write_text(KILLER)
-    one = Place(folder)
-    try:
-        one.call("deploy", "--all", "--prefect-file", "deployments/prefect.yaml")
-        yield one
-    finally:
-        one.stop()
+    from tests.flows.conftest import Place
 
 
 def _config(folder: Path, name: str, times: int = 1, **execution: Any) -> dict[str, Any]:  # noqa: ANN401 - a section

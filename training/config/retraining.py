@@ -63,6 +63,12 @@ class RetrainingConfig(Section):
     """When the newest rows are unlike those before."""
     decay: DecaySign = DecaySign()
     """When the champion no longer keeps what it promised."""
+    missed_slots: Literal["newest", "skip", "all"] = "newest"
+    """Of scheduled slots whose time passed while nothing ran, `newest`: only the newest is done;
+    `skip`: none that is later than `missed_after_minutes`; `all`: each. What is left out stands in
+    the ledger."""
+    missed_after_minutes: PositiveFloat = 60.0
+    """With `missed_slots: skip`: a slot that begins so much later than it was due was missed."""
     skip_unchanged: bool = True
     """Do nothing when a version of this configuration on these very data is there."""
     keep_last: Positive | None = Field(default=None)

@@ -1,6 +1,7 @@
 """Training again on newer data: what is due, and what becomes of it."""
 
 from training.retraining.ledger import ledger, standing
+from training.retraining.missed import Slot, newest_begun, note_missed
 from training.retraining.moment import Moment, asked_moments, moments, parse_moment
 from training.retraining.report import retraining_report
 from training.retraining.retrain import retrain
@@ -11,10 +12,13 @@ __all__ = [
     "Moment",
     "Plan",
     "Retraining",
+    "Slot",
     "SlotRecord",
     "asked_moments",
     "ledger",
     "moments",
+    "newest_begun",
+    "note_missed",
     "parse_moment",
     "retrain",
     "retraining_report",

@@ -24,7 +24,7 @@ def ledger(store: ArtifactStore, name: str) -> list[dict[str, Any]]:
     `unfinished` if that was killed or is at work; a damaged one is `damaged`.
     """
     found = [entry for record in slots(store, name) for entry in _entries(record)]
-    return sorted(found, key=lambda entry: (str(entry["slot"]), str(entry["as_of"])))
+    return sorted(found, key=lambda entry: (_place(entry), str(entry["as_of"])))
 
 
 def standing(store: ArtifactStore, outcome: dict[str, Any]) -> dict[str, Any]:
@@ -42,6 +42,11 @@ def standing(store: ArtifactStore, outcome: dict[str, Any]) -> dict[str, Any]:
         return outcome
     status = "promoted" if last.verdict == "promote" else "rejected"
     return outcome | {"status": status, "reason": last.reason, "champion": last.champion}
+
+
+def _place(entry: dict[str, Any]) -> str:
+    """A slot whose data were never read stands where its moment does."""
+    return str(entry["slot"] or entry["as_of"])
 
 
 def _entries(record: SlotRecord) -> list[dict[str, Any]]:

@@ -87,7 +87,7 @@ def up_to(config: RunConfig, as_of: Moment | None) -> RunConfig:
     start, days = source.start, config.retraining.window_days
     if days is not None:
         begin = _date(as_of) - dt.timedelta(days=days) + dt.timedelta(days=1)
-        start = begin if start is None else max(begin, start, key=_comparable)
+        start = begin if start is None else max(begin, start, key=comparable)
     source = source.model_copy(update={"start": start, "end": end})
     data = config.data.model_copy(update={"source": source})
     return config.model_copy(update={"data": data})
@@ -95,7 +95,7 @@ def up_to(config: RunConfig, as_of: Moment | None) -> RunConfig:
 
 def earlier(one: Moment, other: Moment) -> Moment:
     """The one that comes first; a date means the whole of that day."""
-    return min(one, other, key=_comparable)
+    return min(one, other, key=comparable)
 
 
 def day_before(as_of: Moment) -> dt.date:
@@ -116,15 +116,15 @@ def weekday(as_of: Moment | None, slot: str | None) -> str:
     return calendar.day_name[at.weekday()].lower()
 
 
-def _date(at: Moment) -> dt.date:
-    return at.date() if isinstance(at, dt.datetime) else at
-
-
-def _comparable(at: Moment) -> dt.datetime:
+def comparable(at: Moment) -> dt.datetime:
     """A date means the whole of that day; without a zone, UTC is meant."""
     if not isinstance(at, dt.datetime):
         return dt.datetime.combine(at, dt.time.max, dt.UTC)
     return at.replace(tzinfo=dt.UTC) if at.tzinfo is None else at
+
+
+def _date(at: Moment) -> dt.date:
+    return at.date() if isinstance(at, dt.datetime) else at
 
 
 def _month_end(year: int, month: int) -> dt.date:

@@ -1,0 +1,123 @@
+"""From `prefect deploy` to the morning after: form, events, schedule, a killed process, the end."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import pyarrow.parquet as pq
+import pytest
+
+from training.artifacts import ArtifactStore
+from training.config.load import load_config
+from training.config.sources import SampleSource
+from training.data.sources.sample import read_sample
+from training.registry import ModelRegistry
+from training.retraining import Retraining, ledger, parse_moment, retrain
+from training.run import RunRecord, run_ids
+
+if TYPE_CHECKING:
+    from tests.flows.conftest import Place
+
+NAME = "sp500-direction-nightly"
+QUICK = ["retraining.max_age_days=null", "training.epochs=4", "callbacks=[]"]
+AUTOMATIONS = ("deployments/automations.yaml", "deployments/notifications.yaml")
+
+
+@pytest.fixture(scope="module")
+def night(place: Place) -> Place:
+    """The deployments, with the automations of this repository, and rows to score."""
+    rows = read_sample(SampleSource(name="sp500")).frame.tail(300)
+    rows.to_csv(place.folder / "rows.csv", index=False)
+    told = place.retrain("automations", *AUTOMATIONS)
+    assert "go on with crashed runs" in told
+    return place
+
+
+def _runs(place: Place, deployment: str, **more: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - filters
+    """Flow runs of a deployment, the earliest first."""
+    wanted = {
+        "deployments": {"id": {"any_": [place.deployment(deployment)]}},
+        "flow_runs": more,
+        "sort": "EXPECTED_START_TIME_ASC",
+    }
+    found: list[dict[str, Any]] = place.api("flow_runs/filter", wanted)
+    return found
+
+
+def _wait_for(place: Place, deployment: str, number: int = 1, **more: Any) -> list[UUID]:  # noqa: ANN401 - filters
+    """Flow runs that somebody else makes."""
+    waited = time.monotonic() + 60
+    while len(found := _runs(place, deployment, **more)) < number:
+        assert time.monotonic() < waited, (place.folder / "server.log").read_text()[-2000:]
+        time.sleep(0.5)
+    return [UUID(one["id"]) for one in found]
+
+
+def _store(place: Place) -> ArtifactStore:
+    return ArtifactStore(place.folder / "artifacts")
+
+
+def test_a_person_fills_in_the_form(night: Place) -> None:
+    """A field of a section and a single key over the file that the deployment names."""
+    form = {
+        "config_file": "configs/quickstart.yaml",
+        "name": "by-form",
+        "training": {"epochs": 2},
+        "overrides": ["model.hidden=[8]"],
+        "storage": str(night.folder / "by-form"),
+    }
+    run = night.start("train", form)
+    assert night.until(run, "COMPLETED", "FAILED", "CRASHED") == "COMPLETED"
+    version = ModelRegistry(ArtifactStore(night.folder / "by-form")).get("by-form:1")
+    assert version.card["identity"]["config"]["model"]["hidden"] == [8]
+    assert version.card["identity"]["config"]["training"]["epochs"] == 2
+
+
+def test_data_that_landed_are_trained_on_and_what_was_promoted_scores(night: Place) -> None:
+    """Two days landed while nobody worked: the newer one is trained, the other is in the ledger."""
+    events = [_landed(day) for day in ("2002-11-29", "2002-12-02")]
+    night.api("events", events)
+    older, newer = _wait_for(night, "retrain", 2, tags={"any_": ["retrain"]})
+    for run in (older, newer):
+        assert night.until(run, "COMPLETED", "FAILED", "CRASHED") == "COMPLETED"
+    status = {line["as_of"]: line["status"] for line in ledger(_store(night), NAME)}
+    assert status == {"2002-11-29T23:59:59.999999+00:00": "skipped", "2002-12-02": "promoted"}
+    (scored,) = _wait_for(night, "score")
+    assert night.until(scored, "COMPLETED", "FAILED", "CRASHED") == "COMPLETED"
+    assert night.api(f"flow_runs/{scored}")["parameters"]["model"] == f"{NAME}:1"
+    assert pq.read_table(night.folder / "predictions.parquet").num_rows == 300
+
+
+def _landed(day: str) -> dict[str, Any]:
+    return {
+        "id": str(uuid4()),
+        "event": "data.landed",
+        "occurred": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "resource": {"prefect.resource.id": "retrain.data.sp500"},
+        "payload": {"as_of": day},
+    }
+
+
+def test_the_schedule_fires_the_process_is_killed_and_nobody_is_needed(night: Place) -> None:
+    """The automation finishes the run, with the bits of the run that nobody disturbed."""
+    marker, storage = night.folder / "night.marker", night.folder / "night"
+    kill = f"callbacks=[{{type: 'killing:Kill', marker: '{marker}'}}]"
+    parameters = {"overrides": [*QUICK[:2], kill], "storage": str(storage)}
+    schedule = {"schedule": {"interval": 5}, "active": True, "parameters": parameters}
+    path = f"deployments/{night.deployment('retrain')}/schedules"
+    (made,) = night.api(path, [schedule])
+    run = _wait_for(night, "retrain", state={"type": {"any_": ["RUNNING"]}})[0]
+    night.api(f"{path}/{made['id']}", method="DELETE")  # the next one would be another slot
+    assert night.api(f"flow_runs/{run}")["auto_scheduled"]
+    night.until(run, "CRASHED")
+    assert night.until(run, "COMPLETED", "FAILED") == "COMPLETED"
+    store = ArtifactStore(storage)
+    assert len(RunRecord(store, run_ids(store)[0]).attempts()) == 2
+    due = night.api(f"flow_runs/{run}")["expected_start_time"]
+    config = load_config(night.folder / "configs/retrain.yaml", QUICK)
+    whole = retrain(Retraining(config, night.folder / "whole", as_of=parse_moment(due)))
+    (line, *_) = [one for one in ledger(store, NAME) if one["status"] == "promoted"]
+    assert line["model"]["digest"] == whole["model"]["digest"]
+    assert line["redone_epochs"] == 1
