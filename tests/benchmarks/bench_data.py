@@ -138,16 +138,18 @@ def from_a_thread(batches: Iterator[Batch]) -> Iterator[Batch]:
 
 def from_disk(path: Path) -> None:
     """Batches a second of rows on disk, of which no page is in memory: read ahead, or not."""
-    rows = np.memmap(path, dtype="float32", mode="w+", shape=(4 * ROWS, COLUMNS))
+    shape = (4 * ROWS, COLUMNS)
+    rows = np.memmap(path, dtype="float32", mode="w+", shape=shape)
     for at in range(0, len(rows), CHUNK):
         rows[at : at + CHUNK] = 1.0
     rows.flush()
+    del rows  # what is still mapped somewhere stays in memory
 
     def read(readers: int) -> float:
         with path.open("rb") as file:
             os.fsync(file.fileno())
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        cold = np.memmap(path, dtype="float32", mode="r", shape=rows.shape)
+        cold = np.memmap(path, dtype="float32", mode="r", shape=shape)
         part = Part(np.asarray(cold), np.zeros(len(cold), "float32"), readers=readers)
         started = time.perf_counter()
         for _ in itertools.islice(epoch_batches(part, batch_size=BATCH, seed=0, epoch=1), 200):
