@@ -43,7 +43,7 @@ def rearranged(positions: Array, random: np.random.Generator) -> Array:
     starts = np.flatnonzero(np.diff(positions, prepend=0.0) != 0)
     held = np.append(0.0, positions[starts])  # in cash before the entry, for no bar at all or more
     lengths = np.diff(np.append(0, starts), append=len(positions))
-    least = np.zeros(len(held), dtype=int)
+    least = np.append(0, np.ones(len(starts), dtype=int))
     _, kind = np.unique(held, return_inverse=True)
     for own in np.split(np.argsort(kind, kind="stable"), np.cumsum(np.bincount(kind))[:-1]):
         free = int((lengths[own] - least[own]).sum())
