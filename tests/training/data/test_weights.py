@@ -55,7 +55,10 @@ def test_each_batch_of_training_has_the_weights_of_its_rows(weighted: pd.DataFra
             assert batch.weight is not None
             assert batch.weight.tolist() == [of[a] for a in batch.x[:, 0]]
     assert data.validation.weight is data.test.weight is None
-    assert data.train.rows(slice(3, 9)).weight.tolist() == data.train.weight[3:9].tolist()  # type: ignore[union-attr]  # they have weights
+    some = data.train.rows(slice(3, 9)).weight
+    assert data.train.weight is not None
+    assert some is not None
+    assert some.tolist() == data.train.weight[3:9].tolist()
 
 
 def test_they_have_the_precision_of_the_model(weighted: pd.DataFrame) -> None:

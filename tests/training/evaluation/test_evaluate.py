@@ -145,6 +145,7 @@ def test_a_moving_average_is_known_from_the_first_bar_of_a_part(short: bool) -> 
     decided = pd.Series(np.where(fast > slow, 1.0, below), index=_prices()["date"])
     for prefix, part in (("val_", data.validation), ("test_", data.test)):
         assert part.forward_returns is not None
+        assert part.times is not None
         positions = decided.loc[pd.DatetimeIndex(part.times)].to_numpy()
         assert 0 < (positions == 1).sum() < len(positions)
         earned_by = backtest(positions, part.forward_returns, cost_bps=5)

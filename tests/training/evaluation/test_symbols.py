@@ -51,15 +51,20 @@ def _data(closes: pd.DataFrame) -> Dataset:
     return manager.get_data()
 
 
-def _by_hand(closes: pd.DataFrame, positions: pd.DataFrame, moments: Array) -> Array:
+def _moments(data: Dataset) -> Array:
+    assert data.test.times is not None
+    return np.unique(data.test.times)
+
+
+def _by_hand(closes: pd.DataFrame, positions: pd.DataFrame, moments: Any) -> Array:  # noqa: ANN401 - times of NumPy
     """Equity of equal parts, each with its own positions; in loops over symbols and bars."""
     money = dict.fromkeys(closes, 1.0)
-    held = dict.fromkeys(closes, 0.0)
+    held: dict[Any, float] = dict.fromkeys(closes, 0.0)
     found = []
     for moment in moments:
-        at = closes.index.get_loc(pd.Timestamp(moment))
+        at = int(closes.index.searchsorted(pd.Timestamp(moment)))
         for symbol in closes:
-            position = positions[symbol].iloc[at]
+            position = float(positions[symbol].iloc[at])
             paid = abs(position - held[symbol]) * 0.0005
             grown = closes[symbol].iloc[at + 1] / closes[symbol].iloc[at] - 1
             money[symbol] *= 1 + position * grown - paid
@@ -70,7 +75,7 @@ def _by_hand(closes: pd.DataFrame, positions: pd.DataFrame, moments: Array) -> A
 
 def test_holding_several_symbols_is_buying_equal_parts() -> None:
     closes, data = _closes(), _data(_closes())
-    moments = np.unique(data.test.times)
+    moments = _moments(data)
     ones = pd.DataFrame(1.0, index=closes.index, columns=closes.columns)
     found = traded(data.test, np.ones(len(data.test.x)), 5)
     np.testing.assert_allclose(found.equity, _by_hand(closes, ones, moments), rtol=1e-12)
@@ -86,7 +91,7 @@ def test_each_symbol_is_traded_by_its_own_positions_and_its_own_moving_average()
     assert rule is not None
     own = np.zeros(len(data.test.x))
     found = compare(data.test, own, rule, data.bars_per_year)
-    expected = _by_hand(closes, crosses, np.unique(data.test.times))
+    expected = _by_hand(closes, crosses, _moments(data))
     assert found["moving_average_total_return"] == pytest.approx(expected[-1] - 1, rel=1e-10)
     assert found["backtest_total_return"] == 0
 

@@ -116,7 +116,7 @@ def test_the_report_compares_the_two_and_says_what_changed(update: Update, tmp_p
     assert report is not None
     assert report.startswith("# m:2 is the new champion\n\nAs of **2021-01-29**")
     for part in (
-        "| after costs | challenger | champion | buy and hold |",
+        "| after costs | challenger | champion | buy and hold | flat | moving average | random |",
         "| return |",
         "| Sharpe |",
         "| Sortino |",

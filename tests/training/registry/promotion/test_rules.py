@@ -124,6 +124,10 @@ def test_not_worse_than(rule: dict[str, Any], new: float, passed: bool) -> None:
          0.51, 1, True),
         ({"baseline": "buy_and_hold", "measure": "max_drawdown"}, "test_backtest_max_drawdown",
          "buy_and_hold_max_drawdown", -0.1, -0.2, True),
+        ({"baseline": "moving_average"}, "test_backtest_sharpe", "moving_average_sharpe", 2, 1,
+         True),
+        ({"baseline": "random"}, "test_backtest_sharpe", "random_sharpe", 1, 2, False),
+        ({"baseline": "random"}, "test_backtest_sharpe", "buy_and_hold_sharpe", 2, 1, False),
     ],
 )  # fmt: skip
 def test_beats_a_baseline(
