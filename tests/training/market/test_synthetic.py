@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Make = Callable[..., dict[str, Array]]
 
-MAKERS = [random_walk, planted_pattern]
+MAKERS: list[Make] = [random_walk, planted_pattern]
 
 
 @pytest.mark.parametrize("make", MAKERS)

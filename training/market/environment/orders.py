@@ -52,13 +52,15 @@ def within(
         rate: as there.
         gross: the largest sum of weights.
     """
-    paid = np.where(moved, np.copysign(rate, targets * equity[:, np.newaxis] - held), 0.0)
-    left = equity + total(paid * held)
     wanted = total(np.where(moved, np.abs(targets), 0.0))
     stays = total(np.where(moved, 0.0, np.abs(held)))
-    slope = left * wanted + stays * total(paid * targets)
-    room = left * gross - stays
-    tight = slope > room
-    factor = np.divide(room, slope, out=np.ones_like(slope), where=tight & (slope > 0))
-    scaled: Array = targets * np.maximum(factor, 0.0)[:, np.newaxis]
+    scaled = targets
+    for _ in range(2):  # scaled down, what was to be bought may have to be sold
+        paid = np.where(moved, np.copysign(rate, scaled * equity[:, np.newaxis] - held), 0.0)
+        left = equity + total(paid * held)
+        slope = left * wanted + stays * total(paid * targets)
+        room = left * gross - stays
+        tight = (slope > room) & (slope > 0)
+        factor = np.divide(room, slope, out=np.ones_like(slope), where=tight)
+        scaled = targets * np.maximum(factor, 0.0)[:, np.newaxis]
     return scaled

@@ -188,5 +188,4 @@ class Portfolio:
         self.equity = self.cash + total(values)
         self.peak = np.maximum(self.peak, self.equity)
         self.weights = values / self._solid()[:, np.newaxis]
-        returns = self.equity / before - 1.0
-        return Outcome(before, self.equity, returns, self.weights, traded, costs, self.drawdown())
+        return Outcome(before, self.equity, self.peak, self.weights, traded, costs)

@@ -54,6 +54,7 @@ def test_many_are_as_many_single_ones_bit_by_bit(
     for _ in range(STEPS):
         actions = many.action_space.sample()
         seen, rewards, terminated, truncated, infos = many.step(actions)
+        np.testing.assert_array_equal(many.observe(), seen)
         for number, single in enumerate(singles):
             own, reward, ruined, over, facts = single.step(actions[number])
             assert (reward, ruined, over) == (
@@ -86,8 +87,10 @@ def test_a_saved_state_goes_on_bit_by_bit(
     second.load_state_dict(first.state_dict())
     np.testing.assert_array_equal(second.observe(), first.observe())
     for action in actions[STEPS:]:
-        for one, other in zip(first.step(action)[:4], second.step(action)[:4], strict=True):
-            np.testing.assert_array_equal(one, other)
+        (*one, told), (*other, said) = first.step(action), second.step(action)
+        for value, same in zip(one, other, strict=True):
+            np.testing.assert_array_equal(value, same)
+        np.testing.assert_equal(told.get("final_info"), said.get("final_info"))
 
 
 def test_a_single_ones_state_goes_on_too(make_market: MakeMarket, configure: Configure) -> None:
@@ -112,19 +115,19 @@ def test_a_state_is_a_copy(make_market: MakeMarket, configure: Configure) -> Non
     environment.reset()
     environment.step(np.array([2, 0]))
     state, again = environment.state_dict(), environment.state_dict()
-    for part in (state, state["portfolio"], state["rewards"]):
-        for name, value in part.items():
-            if isinstance(value, np.ndarray):
-                assert not np.shares_memory(value, again.get(name, value + 1)), name
-                value[...] = value + 1
+    parts = [(state, again), *((state[name], again[name]) for name in ("portfolio", "rewards"))]
+    for part, other in parts:
+        for name in [name for name, value in part.items() if isinstance(value, np.ndarray)]:
+            assert not np.shares_memory(part[name], other[name]), name
+            part[name] += 1
     after = environment.state_dict()
-    for part, other in ((again, after), (again["portfolio"], after["portfolio"])):
-        for name, value in part.items():
-            if isinstance(value, np.ndarray):
-                np.testing.assert_array_equal(value, other[name])
+    parts = [(after, again), *((after[name], again[name]) for name in ("portfolio", "rewards"))]
+    for part, other in parts:
+        for name in [name for name, value in part.items() if isinstance(value, np.ndarray)]:
+            np.testing.assert_array_equal(part[name], other[name])
     environment.load_state_dict(again)
     before = environment.observe()
-    again["portfolio"]["units"] += 1
+    again["portfolio"]["weights"] += 1
     np.testing.assert_array_equal(environment.observe(), before)
 
 
@@ -190,6 +193,18 @@ def test_ruin_is_terminated_and_not_truncated(
         assert not truncated.any()
         ruined |= terminated
     np.testing.assert_array_equal(ruined, [True, False])
+
+
+def test_ruin_in_the_last_bar_is_ruin(
+    bars: Callable[[list[list[float]]], Market], configure: Configure
+) -> None:
+    """An episode ends in one way: there is nothing after it that a value could be guessed of."""
+    market = bars([[100, 100, 100, 100], [100, 300, 100, 300]])
+    environment = TradingVectorEnv(market, configure(), 2)
+    environment.reset()
+    _, _, terminated, truncated, _ = environment.step(np.array([0, 1]))
+    np.testing.assert_array_equal(terminated, [True, False])
+    np.testing.assert_array_equal(truncated, [False, True])
 
 
 @pytest.mark.parametrize(
