@@ -98,7 +98,7 @@ def compare(
     clock: Callable[[Callable[[], object]], float] = timed,
     clean: Callable[[], object] = lambda: None,
 ) -> tuple[Array, Array]:
-    """Seconds of both, taken in turn; the order changes each round, and each is cleaned up after."""
+    """Seconds of both, in turn; the order changes each round, and each is cleaned up after."""
     seconds = np.empty((2, rounds))
     for round_number in range(-2, rounds):  # two to warm up
         for side in (0, 1) if round_number % 2 else (1, 0):
