@@ -144,6 +144,8 @@ def test_no_file_names_a_registry() -> None:
         ("training.config", ("prefect", "pandas", "pyarrow", "torch", "sklearn")),
         ("training.artifacts", ("prefect", "pandas", "fsspec")),
         ("training.models", ("prefect", "pandas", "torch", "sklearn")),
+        ("training.market", ("prefect", "pandas", "gymnasium")),
+        ("training.config.trading", ("pandas", "gymnasium")),
         ("training.engine", ("prefect", "torch", "sklearn", "fsspec")),
         ("flows.cli", ("prefect", "pandas", "numpy", "rich")),
     ],

@@ -75,6 +75,8 @@ def test_python_blocks_run(text: str, folder: Path, table: pd.DataFrame) -> None
     for library in ("sklearn", "torch"):
         if f"import {library}" in text or f"from {library}" in text:
             pytest.importorskip(library, reason=f"{library} is an extra")
+    if "training.market.environment" in text:
+        pytest.importorskip("gymnasium", reason="gymnasium is an extra")
     names: dict[str, Any] = {"__name__": "documented"}
     exec(compile(text, "block", "exec"), names)  # noqa: S102 - our own documentation
     module = ModuleType("documented")

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-pytest.importorskip("gymnasium", reason="gymnasium is an extra")
-
 from training.config.trading import TradingConfig
-from training.market.environment import Ledger, Market, TradingEnv
 
 if TYPE_CHECKING:
-    from training.types import Array
+    from collections.abc import Callable
+
+    from training.market.environment import Ledger, Market
+
+    MakeMarket = Callable[..., Market]
+    Run = Callable[..., Ledger]
 
 FREE = {
     "costs": {
@@ -27,13 +28,11 @@ FREE = {
     "initial_cash": 1000,
 }
 
-MakeMarket = Callable[..., Market]
-Run = Callable[..., Ledger]
-
 
 @pytest.fixture
 def make_market() -> MakeMarket:
     """A random market with gaps and ranges, of so many rows and symbols."""
+    from training.market.environment import Market
 
     def make(rows: int = 60, symbols: int = 1, inputs: int = 3, seed: int = 0) -> Market:
         random = np.random.default_rng(seed)
@@ -57,6 +56,7 @@ def make_market() -> MakeMarket:
 @pytest.fixture
 def bars() -> Callable[[list[list[float]]], Market]:
     """A market of one symbol, from rows of open, high, low, close."""
+    from training.market.environment import Market
 
     def make(rows: list[list[float]]) -> Market:
         table = np.array(rows, dtype=np.float64)
@@ -91,6 +91,7 @@ def configure() -> Callable[..., TradingConfig]:
 @pytest.fixture
 def run(configure: Callable[..., TradingConfig]) -> Run:
     """Carry out actions in turn, the last one again and again, and give the ledger."""
+    from training.market.environment import TradingEnv
 
     def go(market: Market, actions: list[Any], /, **keys: Any) -> Ledger:  # noqa: ANN401 - sections of a configuration
         environment = TradingEnv(market, configure(**keys), record=True)
@@ -103,9 +104,3 @@ def run(configure: Callable[..., TradingConfig]) -> Run:
         return environment.ledger()
 
     return go
-
-
-def random_actions(space: Any, steps: int, count: int, seed: int = 0) -> list[Array]:  # noqa: ANN401 - gymnasium is an extra
-    """Actions of so many environments for so many steps, each its own."""
-    space.seed(seed)
-    return [np.stack([space.sample() for _ in range(count)]) for _ in range(steps)]
