@@ -9,6 +9,8 @@ that comes of it is what comes of it in memory. `--gigabytes 10` makes a set of 
 from __future__ import annotations
 
 import argparse
+import itertools
+import os
 import queue
 import tempfile
 import threading
@@ -50,6 +52,8 @@ def main() -> None:
         first_batch(Path(folder, "bars"))
     batches()
     ahead()
+    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
+        from_disk(Path(folder, "rows"))
     features()
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         larger_than_memory(Path(folder), given.gigabytes)
@@ -130,6 +134,32 @@ def from_a_thread(batches: Iterator[Batch]) -> Iterator[Batch]:
     threading.Thread(target=make, daemon=True).start()
     while (batch := made.get()) is not None:
         yield batch
+
+
+def from_disk(path: Path) -> None:
+    """Batches a second of rows on disk, of which no page is in memory: read ahead, or not."""
+    shape = (4 * ROWS, COLUMNS)
+    rows = np.memmap(path, dtype="float32", mode="w+", shape=shape)
+    for at in range(0, len(rows), CHUNK):
+        rows[at : at + CHUNK] = 1.0
+    rows.flush()
+    del rows  # what is still mapped somewhere stays in memory
+
+    def read(readers: int) -> float:
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        cold = np.memmap(path, dtype="float32", mode="r", shape=shape)
+        part = Part(np.asarray(cold), np.zeros(len(cold), "float32"), readers=readers)
+        started = time.perf_counter()
+        for _ in itertools.islice(epoch_batches(part, batch_size=BATCH, seed=0, epoch=1), 200):
+            pass
+        return time.perf_counter() - started
+
+    for readers in (2, 4):
+        turns = [(read(readers), read(0)) for _ in range(ROUNDS)]
+        ours, limit = (200 / min(times) for times in zip(*turns, strict=True))
+        row(f"batches from disk, {readers} readers, a second, beside none", ours, limit)
 
 
 def features() -> None:

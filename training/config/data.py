@@ -24,6 +24,8 @@ class MemoryConfig(Section):
     """Null: half of the memory of this machine."""
     folder: str | None = None
     """Where the files are; they vanish when the process ends. Null: the folder for such files."""
+    readers: Count = 2
+    """Threads that read batches ahead from a table on disk; 0: none."""
 
 
 class DataConfig(Section):
@@ -37,6 +39,12 @@ class DataConfig(Section):
         default=None,
         description="Name of the column that says which symbol a row is of, where a table has "
         "several: each is transformed by itself, and parts are cut by time.",
+        json_schema_extra=IF_SET,
+    )
+    weight_column: str | None = Field(
+        default=None,
+        description="Name of the column with the weight of each row in training, above 0; null: "
+        "all count alike. What is held out is measured without weights.",
         json_schema_extra=IF_SET,
     )
     target: Target = DirectionTarget()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from training.data.ahead import read_ahead
 from training.types import Batch
 
 if TYPE_CHECKING:
@@ -51,12 +52,17 @@ def epoch_batches(
         return
     order = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
     indices = order.permutation(rows)
-    for at in range(start * batch_size, end, batch_size):
+    pieces = range(start * batch_size, end, batch_size)
+    if part.readers:
+        chosen = [indices[at : at + batch_size] for at in pieces]
+        yield from read_ahead(pick, chosen, part.readers)
+        return
+    for at in pieces:
         yield pick(indices[at : at + batch_size])
 
 
 def _picker(part: Part) -> Pick:
-    x, y = part.x, part.y
+    x, y, weight = part.x, part.y, part.weight
     contiguous = x.flags.c_contiguous  # `take` would copy all of what is not, windows above all
 
     def pick(chosen: slice | Array) -> Batch:
@@ -66,4 +72,6 @@ def _picker(part: Part) -> Pick:
             return Batch(x.take(chosen, axis=0), y.take(chosen, axis=0))
         return Batch(np.ascontiguousarray(x[chosen]), y.take(chosen, axis=0))
 
-    return pick
+    if weight is None:
+        return pick
+    return lambda chosen: pick(chosen)._replace(weight=weight[chosen])

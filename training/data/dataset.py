@@ -49,7 +49,9 @@ class Part:
             no time.
         forward_returns: simple return from each bar to the next, float64, shape (rows,); None where
             the target is no price.
+        weight: of the rows in a loss, above 0, shape (rows,); None: all count alike.
         prices: what the returns are of; None where the target is no price.
+        readers: threads that read batches in a new order ahead, where the rows lie on disk.
         pick: gives the batch of some rows, a slice or their indices; None: from the arrays.
     """
 
@@ -57,7 +59,9 @@ class Part:
     y: Array
     times: Array | None = None
     forward_returns: Array | None = None
+    weight: Array | None = None
     prices: Prices | None = None
+    readers: int = 0
     pick: Pick | None = None
 
     def rows(self, chosen: slice) -> Part:
@@ -67,7 +71,9 @@ class Part:
             y=self.y[chosen],
             times=None if self.times is None else self.times[chosen],
             forward_returns=None if self.forward_returns is None else self.forward_returns[chosen],
+            weight=None if self.weight is None else self.weight[chosen],
             prices=None if self.prices is None else self.prices.rows(chosen),
+            readers=self.readers,
         )
 
 

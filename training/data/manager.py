@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,13 @@ from training.data.features import spelt_out
 from training.data.findings import Findings, in_words
 from training.data.lookback import LookBack
 from training.data.nothing import no_data
-from training.data.numbers import as_numbers, check_missing, numeric_columns, to_numbers
+from training.data.numbers import (
+    as_numbers,
+    check_missing,
+    check_weights,
+    numeric_columns,
+    to_numbers,
+)
 from training.data.parts import (
     bars_per_year,
     check_finite,
@@ -178,8 +185,11 @@ class DataManager:
         findings.raise_any()
         y = typed_labels(y, task, self.config.dtype)
         returns = each(lambda rows: forward_returns(target, rows), frame, table.symbol)
-        whole = Part(x, y, times, returns, prices_of(target, frame, found))
+        whole = Part(x, y, times, returns, prices=prices_of(target, frame, found))
         train, validation, test = (part_of(whole, part, pipeline.look_back) for part in parts)
+        if (column := self.config.weight_column) is not None:
+            weight = frame[column].to_numpy(dtype=self.config.dtype)
+            train = replace(train, weight=weight[parts.train])
         sizes = {"train": len(train.x), "validation": len(validation.x), "test": len(test.x)}
         return Dataset(
             train=train,
@@ -199,7 +209,7 @@ class DataManager:
     def _pipeline(self, frame: pd.DataFrame, time: str | None) -> FeaturePipeline:
         config = self.config
         label = config.target.column if isinstance(config.target, ColumnTarget) else None
-        left_out = (time, label, config.symbol_column)
+        left_out = (time, label, config.symbol_column, config.weight_column)
         features = spelt_out(config.features, numeric_columns(frame, left_out))
         if not features:
             raise DataError("data.features makes no column; name at least one feature")
@@ -215,11 +225,12 @@ class DataManager:
     def _to_read(self) -> DataConfig:
         """The configuration with the source's secrets filled in: to use, not to keep.
 
-        The column of symbols comes by itself, as that of times does.
+        The columns of symbols and of weights come by themselves, as that of times does.
         """
-        source, symbol = revealed(self.config.source), self.config.symbol_column
-        if symbol is not None and source.columns is not None and symbol not in source.columns:
-            source = source.model_copy(update={"columns": (symbol, *source.columns)})
+        source = revealed(self.config.source)
+        for name in (self.config.weight_column, self.config.symbol_column):
+            if name is not None and source.columns is not None and name not in source.columns:
+                source = source.model_copy(update={"columns": (name, *source.columns)})
         return self.config.model_copy(update={"source": source})
 
     def _from_disk(self, config: DataConfig) -> Dataset:
@@ -255,7 +266,8 @@ class DataManager:
             )
         if pipeline.needs_times and time is None:
             findings.add("features are made of times; name data.source.time_column")
-        used = dict.fromkeys((*pipeline.columns, target.column))
+        weight = () if self.config.weight_column is None else (self.config.weight_column,)
+        used = dict.fromkeys((*pipeline.columns, target.column, *weight))
         prices = dict.fromkeys((*pipeline.prices, *((target.column,) if has_price else ())))
         return tuple(used), tuple(prices)
 
@@ -266,6 +278,7 @@ class DataManager:
         pipeline = self._pipeline(frame, time)
         used, prices = self._used(pipeline, time, findings)
         numbers = as_numbers(frame, used, prices, findings)
+        check_weights(numbers.frame, config.weight_column, findings)
         if config.on_missing == "error":
             way = "set data.on_missing: drop to leave such rows out"
             check_missing(numbers, used, findings, way)

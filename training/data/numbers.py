@@ -75,6 +75,17 @@ def check_missing(numbers: Numbers, used: Collection[str], findings: Findings, w
                 findings.add_values(column[gaps], "not finite", way)
 
 
+def check_weights(frame: pd.DataFrame, column: str | None, findings: Findings) -> None:
+    """A weight of a row that is not above 0 is a finding."""
+    if column is None or column not in frame.columns:
+        return
+    values = frame[column]
+    if (values <= 0).any():
+        findings.add_values(
+            values[values <= 0], "no weight", "expected one above 0; leave such rows out"
+        )
+
+
 def to_numbers(column: pd.Series[Any]) -> pd.Series[float]:
     """As float64, NaN where a value is no number; times are none, though they can be counted."""
     import pandas as pd

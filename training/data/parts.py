@@ -41,6 +41,7 @@ def part_of(whole: Part, rows: slice | Array, look_back: LookBack) -> Part:
         times=None if whole.times is None else whole.times[rows],
         forward_returns=None if whole.forward_returns is None else whole.forward_returns[rows],
         prices=None if whole.prices is None else replace(whole.prices, at=rows),
+        readers=whole.readers,
     )
 
 

@@ -82,7 +82,8 @@ class Session:
         self.shuffle = config.shuffle and not whole
         self.batches = 1 if whole else spec.batches_per_epoch
         on_device = getattr(model, "rows_on_device", None)
-        pick = on_device(data.train.x, data.train.y) if on_device else None
+        alike = data.train.weight is None
+        pick = on_device(data.train.x, data.train.y) if on_device and alike else None
         self.rows = replace(data.train, pick=pick)
         judged_by = getattr(model, "judged_by", "loss")
         self.monitor = Monitor(f"val_{judged_by}" if len(data.validation.x) else judged_by)

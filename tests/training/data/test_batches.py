@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.data import Part, count_batches, epoch_batches
-
-if TYPE_CHECKING:
-    from training.types import Batch
+from training.types import Batch
 
 WRITTEN_DOWN = [[6, 0, 2], [3, 7, 5], [1, 4]]
 
@@ -92,3 +93,59 @@ def test_batches_are_contiguous_and_keep_their_dtype(*, shuffle: bool) -> None:
     for batch in epoch_batches(part(20), batch_size=6, seed=0, epoch=0, shuffle=shuffle):
         assert batch.x.flags.c_contiguous
         assert batch.x.dtype == batch.y.dtype == np.float32
+
+
+def on_disk(rows: int, readers: int = 2) -> Part:
+    return replace(part(rows), readers=readers)
+
+
+@pytest.mark.parametrize("readers", [1, 2, 5])
+@pytest.mark.parametrize("size", [3, 4096, 5000])
+def test_batches_read_ahead_are_the_same_in_the_same_order(readers: int, size: int) -> None:
+    settings: dict[str, Any] = {"batch_size": size, "seed": 3, "epoch": 2, "start": 1}
+    expected = list(epoch_batches(part(20_000), **settings))
+    found = list(epoch_batches(on_disk(20_000, readers), **settings))
+    assert len(found) == len(expected)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.x.tobytes() == theirs.x.tobytes()
+        assert ours.y.tobytes() == theirs.y.tobytes()
+
+
+def test_they_are_read_before_they_are_asked_for_by_other_threads() -> None:
+    """But not all at once: no more than a few pieces of a few thousand rows."""
+    names: list[str] = []
+    whole = part(200_000)
+
+    def pick(chosen: Any) -> Batch:  # noqa: ANN401 - rows
+        names.append(threading.current_thread().name)
+        return Batch(whole.x[chosen], whole.y[chosen])
+
+    batches = epoch_batches(replace(whole, readers=2, pick=pick), batch_size=1024, seed=0, epoch=0)
+    next(batches)
+    deadline = time.monotonic() + 10
+    while len(names) < 5 * 4 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.05)
+    assert 4 < len(names) <= 5 * 4
+    assert all(name.startswith("reader") for name in names)
+    batches.close()  # type: ignore[attr-defined]  # a generator
+    assert not [one for one in threading.enumerate() if one.name.startswith("reader")]
+
+
+def test_what_a_reading_thread_raises_is_raised_where_its_batch_would_have_come() -> None:
+    whole = part(20_000)
+
+    def pick(chosen: Any) -> Batch:  # noqa: ANN401 - rows
+        if 4711 in chosen:
+            raise OSError("the disk is gone")
+        return Batch(whole.x[chosen], whole.y[chosen])
+
+    settings: dict[str, Any] = {"batch_size": 5000, "seed": 1, "epoch": 0}
+    at = next(
+        number for number, batch in enumerate(epoch_batches(whole, **settings)) if 4711 in batch.y
+    )
+    batches = epoch_batches(replace(whole, readers=2, pick=pick), **settings)
+    for _ in range(at):
+        next(batches)
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(batches)

@@ -103,6 +103,10 @@ def test_a_table_on_disk_is_what_it_is_in_memory(
             np.testing.assert_array_equal(getattr(ours, array), getattr(theirs, array))
             if getattr(theirs, array) is not None:
                 assert getattr(ours, array).dtype == getattr(theirs, array).dtype
+        assert (ours.readers, theirs.readers) == (2, 0)
+        if theirs.prices is not None:
+            np.testing.assert_array_equal(ours.prices.close, theirs.prices.close)
+            assert ours.prices.at == theirs.prices.at
 
 
 @pytest.mark.parametrize("look_back", [1, 3])

@@ -11,7 +11,7 @@ import pytest
 from training.artifacts import ArtifactStore
 from training.data import FeaturePipeline
 from training.data.kept import keep_table, kept_table
-from training.errors import ConfigError, DataError
+from training.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -180,12 +180,3 @@ def test_a_network_trains_on_several_symbols(train: Callable[..., Any]) -> None:
     keys = {"symbol_column": "symbol", "target": {"type": "direction"}, "look_back": 3}
     keys["features"] = [{"type": "returns"}, {"type": "columns", "columns": ["volume"]}]
     assert train(data=keys, frame=together()).metrics["test_loss"] > 0
-
-
-def test_a_backtest_of_several_symbols_is_refused(train: Callable[..., Any]) -> None:
-    from training.config.load import parse_config
-    from training.evaluation import check_evaluation
-
-    config = parse_config({"data": {"symbol_column": "s"}, "evaluation": {"backtest": {}}})
-    with pytest.raises(ConfigError, match="trades one symbol"):
-        check_evaluation(config.data, config.evaluation)

@@ -11,8 +11,8 @@ import pytest
 from training.config.load import parse_config
 from training.data import DataManager
 from training.errors import ConfigError, TrainingError
-from training.evaluation import check_evaluation, evaluate, positions_of
-from training.market import backtest
+from training.evaluation import check_evaluation, earned, evaluate, positions_of
+from training.market import backtest, rearranged
 from training.models import ModelFactory
 from training.types import ModelSpec
 
@@ -76,6 +76,117 @@ def test_the_strategy_follows_the_predictions_and_stands_beside_buy_and_hold(tar
             earned = backtest(positions, part.forward_returns, cost_bps=5)
             for key, value in earned.measures(data.bars_per_year).items():
                 assert found[f"{prefix}{name}_{key}"] == pytest.approx(value), (name, key)
+
+
+def test_all_baselines_stand_beside_it_and_each_can_be_left_out() -> None:
+    data = _data()
+    model = _model(data)
+    found = evaluate(model, data, _evaluation())
+    said = [one for one in map(earned, found) if one]
+    named = {"backtest", "buy_and_hold", "flat", "moving_average", "random"}
+    assert {one.strategy for one in said} == named
+    assert {one.part for one in said} == {"val", "test"}
+    less = evaluate(model, data, _evaluation(baselines=[{"type": "flat"}]))
+    assert {one.strategy for one in map(earned, less) if one} == {"backtest", "flat"}
+    assert less.items() <= found.items()
+
+
+def test_of_what_stays_in_cash_only_what_is_defined_is_shown() -> None:
+    found = evaluate(_model(_data()), _data(), _evaluation(baselines=[{"type": "flat"}]))
+    flat = {one.measure: found[name] for name in found if (one := earned(name))
+            and one.strategy == "flat"}  # fmt: skip
+    assert set(flat.values()) == {0}
+    assert {"total_return", "max_drawdown", "turnover", "exposure"} <= set(flat)
+    assert not {"sharpe", "sortino", "calmar", "hit_rate", "profit_factor"} & set(flat)
+
+
+def test_random_trades_are_the_model_s_at_other_moments_and_follow_the_seed() -> None:
+    data = _data()
+    model = _model(data)
+    random: dict[str, Any] = {"baselines": [{"type": "random", "draws": 5}]}
+    found = [evaluate(model, data, _evaluation(**random), seed=seed) for seed in (1, 1, 2)]
+    assert found[0] == found[1]
+    assert found[0] != found[2]
+    for prefix in ("val_", "test_"):
+        for name in ("turnover", "exposure"):
+            own = found[0][f"{prefix}backtest_{name}"]
+            assert found[0][f"{prefix}random_{name}"] == pytest.approx(own, rel=1e-12)
+        assert found[0][f"{prefix}random_sharpe"] != found[0][f"{prefix}backtest_sharpe"]
+
+
+def test_of_random_trades_the_median_is_shown() -> None:
+    data = _data(validation=0.0)
+    model = _model(data)
+    rule = _evaluation().backtest
+    assert rule is not None
+    assert data.test.forward_returns is not None
+    own = positions_of(np.asarray(model.predict(data.test.x)), "binary", rule)
+    draws = np.random.default_rng(3)
+    sharpes = [
+        backtest(rearranged(own, draws), data.test.forward_returns, cost_bps=5).measures(
+            data.bars_per_year
+        )["sharpe"]
+        for _ in range(9)
+    ]
+    random = {"baselines": [{"type": "random", "draws": 9}]}
+    found = evaluate(model, data, _evaluation(**random), seed=3)
+    assert found["test_random_sharpe"] == pytest.approx(np.median(sharpes))
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_a_moving_average_is_known_from_the_first_bar_of_a_part(short: bool) -> None:
+    """Its long mean begins before the part; by pandas, over the whole series."""
+    cross = {"type": "moving_average", "fast": 3, "slow": 10}
+    data = _data()
+    found = evaluate(_model(data), data, _evaluation(baselines=[cross], short=short))
+    close = _prices()["close"]
+    fast, slow = close.rolling(3).mean(), close.rolling(10).mean()
+    below = -1.0 if short else 0.0
+    decided = pd.Series(np.where(fast > slow, 1.0, below), index=_prices()["date"])
+    for prefix, part in (("val_", data.validation), ("test_", data.test)):
+        assert part.forward_returns is not None
+        positions = decided.loc[pd.DatetimeIndex(part.times)].to_numpy()
+        assert 0 < (positions == 1).sum() < len(positions)
+        earned_by = backtest(positions, part.forward_returns, cost_bps=5)
+        for key, value in earned_by.measures(data.bars_per_year).items():
+            assert found[f"{prefix}moving_average_{key}"] == pytest.approx(value), key
+
+
+def test_a_moving_average_stays_in_cash_where_no_rows_are_before() -> None:
+    cross = {"type": "moving_average", "fast": 3, "slow": 119}
+    found = evaluate(_model(_data()), _data(), _evaluation(baselines=[cross]))
+    assert found["val_moving_average_exposure"] == 0
+    assert found["test_moving_average_exposure"] <= 2 / len(_data().test.x)
+
+
+def test_the_confidence_of_the_tails_can_be_said() -> None:
+    data = _data()
+    model = _model(data)
+    found = [evaluate(model, data, _evaluation(tail=tail)) for tail in (0.05, 0.5)]
+    assert found[0]["test_buy_and_hold_value_at_risk"] < found[1]["test_buy_and_hold_value_at_risk"]
+    assert found[0]["test_buy_and_hold_sharpe"] == found[1]["test_buy_and_hold_sharpe"]
+
+
+@pytest.mark.parametrize(
+    ("baselines", "said"),
+    [
+        ([{"type": "moving_average", "fast": 50, "slow": 20}], "fast = 50 has to be below slow"),
+        ([{"type": "random"}, {"type": "random", "draws": 3}], "'random' is there twice"),
+        ([{"type": "holding"}], "'holding': known: buy_and_hold, flat, moving_average"),
+    ],
+)
+def test_baselines_that_make_no_sense_are_refused(
+    baselines: list[dict[str, Any]], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        _evaluation(baselines=baselines)
+
+
+def test_what_is_new_in_the_section_makes_no_other_run_of_an_old_one() -> None:
+    """A default baseline or tail is not part of a run's identity, another one is."""
+    old = {"cost_bps": 5.0, "threshold": 0.5, "short": False}
+    assert _evaluation().identity() == {"backtest": old}
+    assert _evaluation(tail=0.01).identity() == {"backtest": {**old, "tail": 0.01}}
 
 
 def test_a_part_without_rows_is_not_measured() -> None:

@@ -69,9 +69,21 @@ def test_a_backtest_stands_beside_buy_and_hold() -> None:
         ["hit_rate", "0.4", ""],
     ]
     assert _table_under(report, "## Backtest, test part") == [
-        head,
-        ["total_return", "0.123457", ""],
+        ["measure", "the model"],
+        ["total_return", "0.123457"],
     ]
+
+
+def test_all_strategies_have_a_column_in_one_order_and_measures_theirs() -> None:
+    names = ("random_sharpe", "flat_total_return", "backtest_sharpe", "moving_average_sharpe")
+    report = _report(metrics={f"test_{name}": 1.0 for name in names} | {"test_loss": 2.0})
+    assert _table_under(report, "## Backtest, test part") == [
+        ["measure", "the model", "flat", "moving average", "random"],
+        ["total_return", "", "1", "", ""],
+        ["sharpe", "1", "", "1", "1"],
+    ]
+    assert "## Backtest, validation" not in report
+    assert _table_under(report, "## Metrics")[1:] == [["test_loss", "2"]]
 
 
 def test_without_metrics_it_says_so() -> None:

@@ -159,7 +159,8 @@ def _whole(
     check_finite(finite, pipeline, findings)
     findings.raise_any()
     prices = _prices(table, target.column) if returns is not None else None
-    return Part(x, y, table.times, returns, prices), task, outputs, parts
+    part = Part(x, y, table.times, returns, prices=prices, readers=config.memory.readers)
+    return part, task, outputs, parts
 
 
 def _prices(table: DiskTable, column: str) -> Prices:

@@ -25,14 +25,19 @@ def goes_to_disk(config: DataConfig) -> bool:
     """Whether the configuration, or the size of the source, wants it on disk.
 
     Raises:
-        DataError: it is asked for, and the source is not Parquet, or has several symbols.
+        DataError: it is asked for, and the source is not Parquet, or has several
+            symbols or weights.
     """
     memory = config.memory
     if memory.mode == "disk" and config.symbol_column is not None:
         raise DataError(
             "a table of several symbols needs its rows in memory; set data.memory.mode: memory"
         )
-    if config.symbol_column is not None:
+    if memory.mode == "disk" and config.weight_column is not None:
+        raise DataError(
+            "a table with weights of its rows needs them in memory; set data.memory.mode: memory"
+        )
+    if config.symbol_column is not None or config.weight_column is not None:
         return False
     if not isinstance(config.source, ParquetSource):
         if memory.mode == "disk":

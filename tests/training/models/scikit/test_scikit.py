@@ -110,6 +110,25 @@ def test_partial_fit_through_the_engine_is_partial_fit_by_hand(
     assert np.array_equal(chain.steps[0].var_, scaler.var_)
 
 
+@pytest.mark.parametrize(("task", "classes"), [("binary", 2), ("multiclass", 3)])
+def test_a_classifier_is_told_all_classes_with_its_first_batch(
+    task: str, classes: int, train: Train, table: pd.DataFrame
+) -> None:
+    """As in a loop of partial_fit with `classes`, though no batch has to show them all."""
+    frame = table.assign(y=np.arange(len(table)) // 35 % classes)
+    target = {"type": "column", "column": "y", "task": task}
+    watch, expected = Watch(), SGDClassifier(loss="log_loss", random_state=1)
+    data = {"target": target}
+    model = section({"type": "SGDClassifier", "loss": "log_loss"})
+    train(model=model, callbacks=[watch], data=data, frame=frame)
+    part = DataManager(DataConfig.model_validate(DATA | data), frame=frame).get_data().train
+    for epoch in range(3):
+        for batch in epoch_batches(part, batch_size=32, seed=1, epoch=epoch):
+            expected.partial_fit(batch.x, batch.y, classes=np.arange(classes))
+    assert np.array_equal(watch.model.chain.estimator.coef_, expected.coef_)
+    assert watch.model.predict(part.x).shape[1:] == ((classes,) if classes > 2 else ())
+
+
 def test_a_perceptron_of_scikit_learn_is_the_one_by_hand(train: Train, dataset: Dataset) -> None:
     watch = Watch()
     train(model=section({"type": "MLPRegressor", "hidden_layer_sizes": [8]}), callbacks=[watch])
