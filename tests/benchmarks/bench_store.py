@@ -7,8 +7,11 @@ directory, of one file, without any digest; that of a read is `np.fromfile` and 
 PyTorch is installed, a verified load stands beside `torch.load` too, which verifies nothing: as
 the first of a process, which is how a run comes back, and again in a process whose memory is warm.
 
-Limits (the ratio of medians): a commit at most 2.6 at 1 MB, 2.0 at 10 MB, 1.5 at 100 MB; a verified
-load, the first of its process, at most 1.0 of `torch.load`.
+The last line is a checkpoint of a replay buffer of 100 MB of which one percent changed, kept in
+pieces, beside the commit of the whole.
+
+Limits (the ratio of medians): a commit at most 2.6 at 1 MB, 2.0 at 10 MB, 1.5 at 100 MB and above;
+a verified load, the first of its process, at most 1.0 of `torch.load`.
 """
 
 from __future__ import annotations
@@ -28,13 +31,18 @@ import numpy as np
 from blake3 import blake3
 
 from training.artifacts import ArtifactStore, encode
+from training.checkpoints import CheckpointManager
+from training.config import KeepLatest
+from training.state import CheckpointRef
+from training.types import Segmented
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from training.types import Array
 
-SIZES = {1_000_000: 60, 10_000_000: 30, 100_000_000: 10}
+SIZES = {1_000_000: 60, 10_000_000: 30, 100_000_000: 10, 500_000_000: 4}
+PIECES, ROUNDS = 100, 10
 
 
 def bare_write(folder: Path, data: Array, name: str) -> None:
@@ -88,12 +96,14 @@ def compare(
     ours: Callable[[], object],
     rounds: int,
     clock: Callable[[Callable[[], object]], float] = timed,
+    clean: Callable[[], object] = lambda: None,
 ) -> tuple[Array, Array]:
-    """Seconds of both, taken in turn; the order changes each round."""
+    """Seconds of both, taken in turn; the order changes each round, and each is cleaned up after."""
     seconds = np.empty((2, rounds))
     for round_number in range(-2, rounds):  # two to warm up
         for side in (0, 1) if round_number % 2 else (1, 0):
             seconds[side, max(round_number, 0)] = clock((bare, ours)[side])
+            clean()
     return seconds[0], seconds[1]
 
 
@@ -119,7 +129,13 @@ def measure(store: ArtifactStore, folder: Path, size: int, rounds: int) -> None:
     def commit() -> None:
         store.commit(f"commits/{size}/{next(names)}", {"state": encode({"weights": {"w": raw}})})
 
-    show("commit", size, *compare(write, commit, rounds))
+    def clean() -> None:
+        for old in sorted(folder.glob("bare-*"))[:-1]:
+            old.unlink()
+        for name in store.children(f"commits/{size}")[:-1]:
+            store.remove(f"commits/{size}/{name}")
+
+    show("commit", size, *compare(write, commit, rounds, clean=clean))
     path = f"commits/{size}/{store.children(f'commits/{size}')[0]}"
     place = folder / "store" / path / "state"
 
@@ -158,6 +174,32 @@ def measure_loads(store: ArtifactStore, folder: Path, size: int, rounds: int) ->
     show("again", size, *np.array(again).reshape(2, rounds))
 
 
+def measure_pieces(store: ArtifactStore, size: int) -> None:
+    """A checkpoint of a large array of which one percent changed, beside one of the whole."""
+    array = np.frombuffer(np.random.default_rng(0).bytes(size), np.float32).copy()
+    rows, epochs = len(array) // PIECES, count(1)
+    whole = CheckpointManager(store, "runs/whole/checkpoints", [KeepLatest(n=1)])
+    pieces = CheckpointManager(store, "runs/pieces/checkpoints", [KeepLatest(n=1)])
+
+    def save(manager: CheckpointManager, content: Array | Segmented) -> None:
+        epoch = next(epochs)
+        array[epoch % PIECES * rows : (epoch % PIECES + 1) * rows] += 1
+        manager.save(CheckpointRef("", epoch, 0, epoch, "", {}), {"buffer": content}, {})
+
+    def clean() -> None:
+        for manager in (whole, pieces):
+            manager.prune()
+
+    sides = (lambda: save(whole, array), lambda: save(pieces, Segmented(array, rows)))
+    show("in pieces, whole", size, *compare(*sides, ROUNDS, clean=clean))
+    save(pieces, Segmented(array, rows))
+    newest = Path(store.url) / pieces.refs()[0].uri
+    sizes = [(status.st_size, status.st_nlink) for file in newest.rglob("*") if file.is_file()
+             for status in [file.stat()]]  # fmt: skip
+    written = sum(size for size, links in sizes if links == 1)
+    print(f"of {sum(size for size, _ in sizes):,} bytes in the last one {written:,} were written")
+
+
 def main(folder: Path) -> None:
     """Print the table."""
     print(f"{'':26} {'bare, ms':>29}  {'store, ms':>28}  {'ratio':>22}")
@@ -170,6 +212,7 @@ def main(folder: Path) -> None:
         for file in folder.glob("bare-*"):
             file.unlink()
         shutil.rmtree(folder / "store")
+    measure_pieces(store, 100_000_000)
     os.sync()
 
 

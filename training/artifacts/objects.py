@@ -33,6 +33,8 @@ DATA, STAGE, QUARANTINE = ".data", ".stage", ".quarantine"
 
 _EXCLUSIVE = {"memory", "s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"}
 """Where `pipe_file(mode="create")` has one winner; on fsspec's local disk it has not."""
+_COPIES = {"memory", "s3", "s3a", "gs", "gcs"}
+"""Where a copy is whole as soon as it was asked for; Azure goes on with it in the background."""
 _OLD = timedelta(days=1)
 """An attempt that began earlier is dead; objects have no locks that could tell."""
 _AHEAD = 32 * 2**20
@@ -121,7 +123,7 @@ class Objects:
         from fsspec.core import url_to_fs
 
         refuse_credentials(url)
-        protocol = url.partition("://")[0]
+        protocol = self._protocol = url.partition("://")[0]
         self._turn = _one_at_a_time if protocol == "memory" else nullcontext()
         if protocol not in _EXCLUSIVE:
             raise InputError(
@@ -168,7 +170,7 @@ class Objects:
 
     def copied(self, piece: Piece, path: str) -> bool:
         """Have the storage copy the object that holds a piece; False: it has to be put."""
-        if not piece.held:
+        if not piece.held or self._protocol not in _COPIES:
             return False
         with self._explained(f"copy {piece.held} to {path}"):
             try:

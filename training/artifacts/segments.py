@@ -3,8 +3,9 @@
 In a tree such an array stands as `{"$array": {"dtype", "shape", "rows", "pieces"}}`, and each piece
 lies beside the tree as `segments/DIGEST` (the second of equal ones as `segments/DIGEST.2`, so that
 no array is larger than the files that it is read from). A piece that an earlier commit has is not
-written again: on disk it is a hard link, on objects a copy that the storage makes. So a commit is
-whole by itself, whatever becomes of the others, and nobody has to count references.
+written again: on disk it is a hard link, on objects a copy that the storage makes (Azure, which
+makes it some time later, gets it anew). So a commit is whole by itself, whatever becomes of the
+others, and nobody has to count references.
 """
 
 from __future__ import annotations

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import os
+import shutil
+import socket
+import subprocess
 import tempfile
+import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
@@ -11,6 +18,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
+from tests.conftest import free_port
 from training.artifacts import ArtifactStore, encode, fs
 from training.errors import ExistsError, NotFoundError
 
@@ -184,11 +192,63 @@ def seam(monkeypatch: pytest.MonkeyPatch) -> Seam:
     return Seam(monkeypatch)
 
 
-@pytest.fixture(params=["disk", "memory", "s3"])
+AZURITE = shutil.which("azurite-blob", path=os.environ.get("RETRAIN_AZURITE"))
+"""Azure's own emulator, from `npm install azurite`: on the path, or in the folder of this name."""
+NEEDS_AZURITE = (
+    "azurite-blob is not on the path nor in $RETRAIN_AZURITE (npm install azurite), or adlfs is "
+    "not installed"
+)
+HAS_AZURE = AZURITE is not None and find_spec("adlfs") is not None
+AZURE = pytest.param(
+    "azure", marks=pytest.mark.filterwarnings("ignore:Sending a large body directly")
+)  # adlfs hands aiohttp what it warns of
+KINDS = ["disk", "memory", "s3", *([AZURE] if HAS_AZURE else [])]
+
+
+@pytest.fixture(scope="session")
+def container_url() -> Iterator[str]:
+    """A container on Azurite, in a process of its own, started once."""
+    port, key = free_port(), base64.b64encode(os.urandom(64)).decode()
+    address = f"http://127.0.0.1:{port}"
+    command = [str(AZURITE), "--inMemoryPersistence", "--blobHost", "127.0.0.1", "--silent"]
+    command += ["--blobPort", str(port), "--skipApiVersionCheck", "--disableTelemetry"]
+    said = f"DefaultEndpointsProtocol=http;AccountName=retrain;AccountKey={key};"
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AZURITE_ACCOUNTS", f"retrain:{key}")
+        environment.setenv(
+            "AZURE_STORAGE_CONNECTION_STRING", f"{said}BlobEndpoint={address}/retrain;"
+        )
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            _wait_for(port)
+            from adlfs import AzureBlobFileSystem
+
+            AzureBlobFileSystem(use_listings_cache=False).mkdir("container")
+            yield "abfs://container"
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        else:
+            return
+
+
+@pytest.fixture(params=KINDS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ArtifactStore:
     """An empty store: what holds for one kind must hold for the others."""
-    if request.param == "s3":
-        return ArtifactStore(f"{request.getfixturevalue('bucket_url')}/{uuid4().hex}/store")
+    servers = {"s3": "bucket_url", "azure": "container_url"}
+    if request.param in servers:
+        server = request.getfixturevalue(servers[request.param])
+        return ArtifactStore(f"{server}/{uuid4().hex}/store")
     url = tmp_path / "store" if request.param == "disk" else f"memory://{uuid4().hex}/store"
     return ArtifactStore(url)
 

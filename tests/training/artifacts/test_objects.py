@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -11,6 +12,7 @@ from uuid import uuid4
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
+from tests.training.artifacts.conftest import HAS_AZURE, NEEDS_AZURITE
 from training.artifacts import ArtifactStore
 from training.errors import ExistsError, IntegrityError, NotFoundError, StorageError
 
@@ -307,3 +309,21 @@ def test_a_store_can_be_a_whole_bucket() -> None:
     root.remove(f"c-{name}")
     with pytest.raises(NotFoundError):
         root.open(f"c-{name}")
+
+
+@pytest.mark.skipif(not HAS_AZURE, reason=NEEDS_AZURITE)
+def test_one_of_many_wins_on_azure(container_url: str) -> None:
+    """Where the emulator is installed, the whole suite runs on it too."""
+    store, won = ArtifactStore(f"{container_url}/race"), []
+
+    def create(number: int) -> None:
+        with suppress(ExistsError):
+            store.create("runs/r/note", {"number": number})
+            won.append(number)
+
+    threads = [threading.Thread(target=create, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [store.document("runs/r/note")["number"]] == won
