@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXAMPLES = sorted((ROOT / "docs/examples").glob("*.py"))
+BRIEF = {"steps_per_epoch": 200, "evaluation_episodes": 2}
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 
 
@@ -74,7 +75,7 @@ def test_commands_succeed_in_order(
 @pytest.mark.parametrize("text", _blocks("python"))
 def test_python_blocks_run(text: str, folder: Path, table: pd.DataFrame) -> None:
     """And what they define works: a model trains, a callback listens."""
-    for library in ("sklearn", "torch"):
+    for library in ("sklearn", "torch", "gymnasium"):
         if f"import {library}" in text or f"from {library}" in text:
             pytest.importorskip(library, reason=f"{library} is an extra")
     if "training.market.environment" in text:
@@ -93,6 +94,9 @@ def test_python_blocks_run(text: str, folder: Path, table: pd.DataFrame) -> None
             model = {"type": "sklearn", "estimator": f"documented:{name}"}
         elif hasattr(value, "forward") and value.__module__ == "documented":
             model = {"type": "torch", "device": "cpu", "network": {"type": f"documented:{name}"}}
+        elif hasattr(value, "action_space") or {"reset", "step"} <= set(dir(value)):
+            if value.__module__ == "documented":
+                model = {"type": "a2c", "environment": {"type": f"documented:{name}"}, **BRIEF}
         elif isinstance(value, type) and value.__module__ == "documented":
             callbacks.append(value())
     data = {
@@ -101,8 +105,9 @@ def test_python_blocks_run(text: str, folder: Path, table: pd.DataFrame) -> None
         "target": {"type": "column", "column": "y"},
     }
     manager = DataManager(DataConfig.model_validate(data), frame=table)
+    needs = {"source": {"type": "none"}} if "environment" in model else manager
     result = TrainingEngine(folder / "storage").train(
-        model, manager, {"epochs": 2}, callbacks=callbacks
+        model, needs, {"epochs": 2}, callbacks=callbacks
     )
     assert result.epochs_completed == 2
 
@@ -140,6 +145,10 @@ def test_configurations_are_valid(path: Path) -> None:
         ("torch", "torch"),
         ("lstm", "torch"),
         ("transformer", "torch"),
+        ("cartpole", "stable_baselines3"),
+        ("ppo", "stable_baselines3"),
+        ("dqn", "stable_baselines3"),
+        ("a2c", "stable_baselines3"),
     ],
 )
 def test_configurations_of_the_sample_train(
@@ -147,8 +156,11 @@ def test_configurations_of_the_sample_train(
 ) -> None:
     """Each for two epochs, from the data to the registry."""
     pytest.importorskip(needs, reason=f"{needs} is an extra")
-    override = "training.epochs=2"
-    _retrain(monkeypatch, "retrain", "run", f"configs/{name}.yaml", "--set", override)
+    shorter = ["training.epochs=2"]
+    if needs == "stable_baselines3":
+        shorter += ["model.steps_per_epoch=500"]
+    overrides = [word for one in shorter for word in ("--set", one)]
+    _retrain(monkeypatch, "retrain", "run", f"configs/{name}.yaml", *overrides)
 
 
 def _retrain(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
