@@ -365,11 +365,11 @@ def test_the_command_is_stopped_and_goes_on(server: str, sqlite: str, tmp_path: 
     assert json.loads(out)["status"] == "interrupted"
     assert f"continue with: retrain pipeline p.yaml --as-of {SECOND}" in err
     wrong = subprocess.run(
-        [*words, "--set", "extract.query=SELECT 1 FROM nothing"], cwd=tmp_path, env=environment,
+        [*words, "--set", "extract.query=SELECT 1 FROM no_such"], cwd=tmp_path, env=environment,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert wrong.returncode == 2
-    assert "no such table: nothing; see extract.url and query" in wrong.stderr
+    assert "no such table: no_such; see extract.url and query" in wrong.stderr
     done = subprocess.run(
         words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
