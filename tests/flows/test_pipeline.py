@@ -313,6 +313,7 @@ def test_a_database_that_is_away_for_a_moment_costs_an_attempt_and_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """At the source and at the target; what is wrong for good is not tried again."""
+    from training.data.databases import database_url
     from training.data.sources import sql
     from training.etl.publish import sql as target
 
@@ -323,7 +324,7 @@ def test_a_database_that_is_away_for_a_moment_costs_an_attempt_and_no_more(
         asked[key].append(str(url))
         return url.set(host="127.0.0.1", port=1) if len(asked[key]) in {1, 3} else url
 
-    find = sql.database_url
+    find = database_url
     monkeypatch.setattr(sql, "database_url", lambda p, _: away_at_first("extract", find(p, "")))
     monkeypatch.setattr(target, "database_url", lambda p, _: away_at_first("publish", find(p, "")))
     tree = config("away", "${ETL_URL}")
@@ -342,7 +343,13 @@ def test_the_command_is_stopped_and_goes_on(server: str, sqlite: str, tmp_path: 
     tree = config("stopped", sqlite)
     tree["retrain"]["training"] |= {"epochs": 60, "batch_size": 4}
     (tmp_path / "p.yaml").write_text(yaml.safe_dump(tree))
-    words = [Path(sys.executable).with_name("retrain"), "pipeline", "p.yaml", "--as-of", SECOND]
+    words = [
+        str(Path(sys.executable).with_name("retrain")),
+        "pipeline",
+        "p.yaml",
+        "--as-of",
+        SECOND,
+    ]
     words += ["--storage", "storage", "--json"]
     environment = os.environ | {"PREFECT_API_URL": server, "PYTHONPATH": str(HERE)}
     stopped = subprocess.Popen(
@@ -358,11 +365,11 @@ def test_the_command_is_stopped_and_goes_on(server: str, sqlite: str, tmp_path: 
     assert json.loads(out)["status"] == "interrupted"
     assert f"continue with: retrain pipeline p.yaml --as-of {SECOND}" in err
     wrong = subprocess.run(
-        [*words, "--set", "extract.query=SELECT 1 FROM nothing"], cwd=tmp_path, env=environment,
+        [*words, "--set", "extract.query=SELECT 1 FROM no_such"], cwd=tmp_path, env=environment,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert wrong.returncode == 2
-    assert "no such table: nothing; see extract.url and query" in wrong.stderr
+    assert "no such table: no_such; see extract.url and query" in wrong.stderr
     done = subprocess.run(
         words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
