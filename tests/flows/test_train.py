@@ -333,7 +333,8 @@ def test_the_page_of_the_run_has_progress_table_curve_and_report(flow: Flow) -> 
     run = _newest_flow_run()
     chosen = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
     with get_client(sync_client=True) as client:
-        found = {item.key: item for item in client.read_artifacts(artifact_filter=chosen)}
+        shown = client.read_artifacts(artifact_filter=chosen)
+    found = {item.key: item for item in sorted(shown, key=lambda item: str(item.created))}
     assert set(found) == {
         "sample-progress",
         "sample-metrics",

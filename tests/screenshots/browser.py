@@ -115,6 +115,24 @@ class Browser:
             self._call("Input.dispatchMouseEvent", event)
         time.sleep(0.5)
 
+    def fill(self, label: str, value: str) -> None:
+        """Put a value into the input that follows a label, as if it was typed.
+
+        Raises:
+            LookupError: there is no such label.
+        """
+        script = (
+            f"(() => {{ const one = [...document.querySelectorAll('label')].find("
+            f"e => e.innerText.trim().startsWith({json.dumps(label)}));"
+            "const all = [...document.querySelectorAll('input,textarea')];"
+            "const next = one && all.find(e => one.compareDocumentPosition(e) & 4);"
+            "if (!next) return false; next.focus(); next.select(); return true; })()"
+        )
+        if not self.run(script):
+            raise LookupError(f"no field is labelled {label!r}: {self.text()[:2000]}")
+        self.type(value)
+        time.sleep(0.5)
+
     def run(self, script: str) -> Any:  # noqa: ANN401 - whatever the script gives
         """Run JavaScript in the page."""
         answer = self._call("Runtime.evaluate", {"expression": script, "returnByValue": True})
