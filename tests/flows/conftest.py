@@ -162,6 +162,12 @@ class Place:
             time.sleep(0.3)
         return state
 
+    def finish(self, flow_run: UUID) -> None:
+        """Wait for its end, which must be a good one."""
+        ended = self.until(flow_run, "COMPLETED", "FAILED")
+        message = self.api(f"flow_runs/{flow_run}")["state"]["message"]
+        assert ended == "COMPLETED", message
+
     def tasks(self, flow_run: UUID) -> dict[str, str]:
         """The name of the last state of each task by its name, the latest run of it."""
         body = {"flow_runs": {"id": {"any_": [str(flow_run)]}}, "sort": "EXPECTED_START_TIME_ASC"}
