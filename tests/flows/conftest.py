@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 from uuid import UUID
 
@@ -141,8 +141,14 @@ class Place:
         data = None if body is None else json.dumps(body).encode()
         url = f"{self.environment['PREFECT_API_URL']}/{path}"
         request = Request(url, data, {"Content-Type": "application/json"}, method=method)
-        with urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read() or b"null")
+        while True:
+            try:
+                with urlopen(request, timeout=30) as answer:
+                    return json.loads(answer.read() or b"null")
+            except HTTPError as error:
+                if error.code != 503:  # SQLite was locked: Prefect's client asks again, too
+                    raise
+            time.sleep(0.5)
 
     def change(self, flow_run: UUID, config: dict[str, Any]) -> None:
         """Give it another configuration."""
