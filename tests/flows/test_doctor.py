@@ -18,7 +18,7 @@ import pytest
 
 from flows.cli.app import main
 from flows.code import code_version
-from flows.doctor import deployments, examine, here
+from flows.doctor import deployments, here
 from flows.doctor.server import (
     CRASHED,
     VANISHED,
@@ -192,33 +192,42 @@ def test_deployments_that_cannot_work_are_seen(
     assert all(check.mend for check in odd)
 
 
-def test_without_a_server_it_says_what_it_left_out(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """No traceback, and no failure: a shell needs no server."""
-    monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    monkeypatch.setattr("flows.doctor.examine._url", lambda: None)
-    monkeypatch.setattr(sys, "argv", ["retrain", "doctor", "--json", "--storage", str(tmp_path)])
-    main_ended = 0
+def _doctor(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *options: str
+) -> tuple[int, str]:
+    """The command; its exit code and what it printed."""
+    monkeypatch.setattr(sys, "argv", ["retrain", "doctor", *options])
+    code: object = 0
     try:
         main()
     except SystemExit as ended:
-        main_ended = int(str(ended.code or 0))
-    found = json.loads(capsys.readouterr().out)
-    assert main_ended == 0
-    assert found[-1]["status"] == "skipped"
-    assert "automations" in found[-1]["found"]
+        code = ended.code
+    return int(str(code or 0)), capsys.readouterr().out
+
+
+def test_without_a_server_it_says_what_it_left_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No failure: the shell needs no server."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        code, out = _doctor(monkeypatch, capsys, "--json", "--storage", str(tmp_path))
+    *_, server, rest = json.loads(out)
+    assert (code, server["status"], rest["status"]) == (0, "warning", "skipped")
+    assert "automations" in rest["found"]
+    assert "make up" in server["mend"]
 
 
 def test_a_server_that_is_gone_is_a_problem(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit code 1."""
-    monkeypatch.setattr("flows.doctor.examine._url", lambda: "http://127.0.0.1:9/api")
-    *_, gone, rest = list(examine(str(tmp_path)))
-    assert (gone.name, gone.status, rest.status) == ("server", "problem", "skipped")
-    monkeypatch.setattr(sys, "argv", ["retrain", "doctor", "--storage", str(tmp_path)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 1
-    assert "-> start it" in capsys.readouterr().out
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        code, out = _doctor(monkeypatch, capsys, "--storage", str(tmp_path))
+    assert code == 1
+    assert "problem  server: http://127.0.0.1:9/api does not answer" in out
+    assert "-> start it" in out
+    assert "skipped  the rest" in out
