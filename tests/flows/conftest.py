@@ -80,6 +80,15 @@ class Place:
         self.api("work_pools/", {"name": "retrain", "type": "process"})
         self._started.append(self._start("worker", "start", "--pool", "retrain"))
 
+    def start_process(self, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
+        """A command of Prefect's that goes on; ended with the rest."""
+        self.environment |= variables
+        process = self._start(*arguments)
+        for name in variables:
+            del self.environment[name]
+        self._started.append(process)
+        return process
+
     def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.folder / f"{arguments[0]}.log").open("wb") as log:
             return subprocess.Popen(
@@ -181,6 +190,8 @@ class Place:
 
     def stop(self) -> None:
         for process in reversed(self._started):
+            if process.poll() is not None:
+                continue
             os.killpg(process.pid, signal.SIGTERM)
             try:
                 process.wait(20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 NAME = "sp500-direction-nightly"
 QUICK = ["retraining.max_age_days=null", "training.epochs=4", "callbacks=[]"]
+PRE_EMPTION = {"PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR": "reschedule"}
+"""What the worker for Kubernetes sets."""
 AUTOMATIONS = ("deployments/automations.yaml", "deployments/notifications.yaml")
 
 
@@ -126,3 +129,38 @@ def test_the_schedule_fires_the_process_is_killed_and_nobody_is_needed(night: Pl
     (line, *_) = [one for one in ledger(store, NAME) if one["status"] == "promoted"]
     assert line["model"]["digest"] == whole["model"]["digest"]
     assert line["redone_epochs"] == 1
+
+
+def test_a_run_that_is_pre_empted_saves_and_goes_on_elsewhere(night: Place) -> None:
+    """As in a pod of Kubernetes: SIGTERM to `prefect flow-run execute`, and it is scheduled anew."""
+    storage = night.folder / "pre-empted"
+    overrides = ["model.hidden=[8]", "training.epochs=3", "callbacks=[{type: 'killing:Slow'}]"]
+    form = {"name": "pre-empted", "overrides": overrides, "storage": str(storage)}
+    night.api("work_pools/retrain", {"is_paused": True}, "PATCH")
+    run = night.start("train", form)
+    pod = night.start_process("flow-run", "execute", str(run), **PRE_EMPTION)
+    store = ArtifactStore(storage)
+    while not (names := run_ids(store)) or RunRecord(store, names[0]).progress() <= 1:
+        assert pod.poll() is None, (night.folder / "flow-run.log").read_text()[-2000:]
+        time.sleep(0.2)
+    pod.terminate()
+    assert pod.wait(60) == 0
+    (attempt,) = RunRecord(store, names[0]).attempts()
+    assert "checkpoint saved" in attempt["ended"]["reason"]
+    assert night.state(run) == "SCHEDULED"
+    night.api("work_pools/retrain", {"is_paused": False}, "PATCH")
+    night.finish(run)
+    result = RunRecord(store, names[0]).outcome["result"]
+    assert result["redone_epochs"] == 0
+    assert result["resumed_from"]["batch"] > 0
+
+
+def test_the_doctor_finds_nothing_wrong_and_the_template_is_taken(night: Place) -> None:
+    """Of this server, as it is; nobody is told of failures, which is a warning."""
+    found = json.loads(night.retrain("doctor", "--json"))
+    odd = {check["name"]: check for check in found if check["status"] != "ok"}
+    assert set(odd) == {"notification"}, odd
+    template = ("--base-job-template", "deployments/kubernetes.json")
+    night.call("work-pool", "create", "pods", "--type", "kubernetes", *template)
+    pool = night.api("work_pools/pods")["base_job_template"]["variables"]["properties"]
+    assert pool["termination_grace_period_seconds"]["default"] == 60
