@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 from prefect.states import Completed, Failed
 
-from training.artifacts.names import CONFIGS
 from flows.environment import take_environment
+from training.artifacts.names import CONFIGS
 from training.config import RunConfig
 from training.config.load import merge, nested, parse_config, read_tree, with_overrides
 from training.errors import ConfigError, InputError, InterruptedRunError, RetrainError

@@ -26,9 +26,9 @@ def take_environment() -> list[str]:
         ConfigError: the block holds something else than texts by name; no value is repeated.
     """
     from prefect.blocks.system import Secret
-    from prefect.runtime import flow_run
+    from prefect.runtime import deployment
 
-    if not flow_run.deployment_id:
+    if not deployment.id:
         return []
     try:
         block: Any = Secret.load(BLOCK, _sync=True)  # type: ignore[call-arg]  # Prefect's own switch

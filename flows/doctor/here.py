@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -39,20 +40,24 @@ def versions(demands: Sequence[str] | None = None) -> Check:
         return warning(
             "versions", "this package is not installed", "pip install -e . -c constraints.txt"
         )
-    unfit = [text for text in map(_misfit, map(Requirement, listed)) if text]
+    wanted = [one for one in map(Requirement, listed) if _of_the_base(one)]
+    unfit = [text for text in map(_misfit, wanted) if text]
     if unfit:
         return problem(
             "versions",
             f"do not fit together: {'; '.join(unfit)}",
             "pip install -c constraints.txt -e . (the file has the versions that do)",
         )
-    return ok("versions", f"{len(listed)} requirements are met, prefect {version('prefect')}")
+    return ok("versions", f"{len(wanted)} requirements are met, prefect {version('prefect')}")
+
+
+def _of_the_base(wanted: Requirement) -> bool:
+    """Whether it is needed here, whatever extras are installed."""
+    return wanted.marker is None or wanted.marker.evaluate({"extra": ""})
 
 
 def _misfit(wanted: Requirement) -> str:
-    """Why an installed version will not do; empty: it does, or it belongs to an extra."""
-    if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
-        return ""
+    """Why an installed version will not do; empty: it does."""
     try:
         found = version(wanted.name)
     except PackageNotFoundError:
@@ -77,7 +82,7 @@ def reachable(storage: str) -> Check:
     name = f"storage {storage}"
     if "://" not in storage and not Path(storage).exists():
         return _to_be_made(name, Path(storage).absolute())
-    probe = f".doctor/{uuid4().hex}.json"
+    probe = f"doctor/{uuid4().hex}.json"
     try:
         store = ArtifactStore(storage)
         store.create(probe, {"probe": probe})
@@ -94,17 +99,15 @@ def reachable(storage: str) -> Check:
         return problem(name, "returns other bytes than were written", "do not use this store")
     with suppress(OSError):
         if "://" not in storage:
-            Path(storage, ".doctor").rmdir()
+            Path(storage, "doctor").rmdir()
     return ok(name, "written, read, removed")
 
 
 def _to_be_made(name: str, folder: Path) -> Check:
-    import os
-
     parent = _existing(folder)
-    if os.access(parent, os.W_OK):
+    if parent.is_dir() and os.access(parent, os.W_OK):
         return ok(name, f"is not there yet; the first run makes it in {parent}")
-    return problem(name, f"cannot be made: {parent} is not writable", "choose another: --storage")
+    return problem(name, f"{parent} is no folder that can be written", "choose another: --storage")
 
 
 def _existing(place: Path) -> Path:

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 from uuid import UUID
 
@@ -80,6 +80,15 @@ class Place:
         self.api("work_pools/", {"name": "retrain", "type": "process"})
         self._started.append(self._start("worker", "start", "--pool", "retrain"))
 
+    def start_process(self, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
+        """A command of Prefect's that goes on; ended with the rest."""
+        self.environment |= variables
+        process = self._start(*arguments)
+        for name in variables:
+            del self.environment[name]
+        self._started.append(process)
+        return process
+
     def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.folder / f"{arguments[0]}.log").open("wb") as log:
             return subprocess.Popen(
@@ -141,8 +150,14 @@ class Place:
         data = None if body is None else json.dumps(body).encode()
         url = f"{self.environment['PREFECT_API_URL']}/{path}"
         request = Request(url, data, {"Content-Type": "application/json"}, method=method)
-        with urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read() or b"null")
+        while True:
+            try:
+                with urlopen(request, timeout=30) as answer:
+                    return json.loads(answer.read() or b"null")
+            except HTTPError as error:
+                if error.code != 503:  # SQLite was locked: Prefect's client asks again, too
+                    raise
+            time.sleep(0.5)
 
     def change(self, flow_run: UUID, config: dict[str, Any]) -> None:
         """Give it another configuration."""
@@ -162,6 +177,12 @@ class Place:
             time.sleep(0.3)
         return state
 
+    def finish(self, flow_run: UUID) -> None:
+        """Wait for its end, which must be a good one."""
+        ended = self.until(flow_run, "COMPLETED", "FAILED")
+        message = self.api(f"flow_runs/{flow_run}")["state"]["message"]
+        assert ended == "COMPLETED", message
+
     def tasks(self, flow_run: UUID) -> dict[str, str]:
         """The name of the last state of each task by its name, the latest run of it."""
         body = {"flow_runs": {"id": {"any_": [str(flow_run)]}}, "sort": "EXPECTED_START_TIME_ASC"}
@@ -169,6 +190,8 @@ class Place:
 
     def stop(self) -> None:
         for process in reversed(self._started):
+            if process.poll() is not None:
+                continue
             os.killpg(process.pid, signal.SIGTERM)
             try:
                 process.wait(20)

@@ -64,11 +64,10 @@ class RetrainingConfig(Section):
     decay: DecaySign = DecaySign()
     """When the champion no longer keeps what it promised."""
     missed_slots: Literal["newest", "skip", "all"] = "newest"
-    """Of scheduled slots whose time passed while nothing ran, `newest`: only the newest is done;
-    `skip`: none that is later than `missed_after_minutes`; `all`: each. What is left out stands in
-    the ledger."""
-    missed_after_minutes: PositiveFloat = 60.0
-    """With `missed_slots: skip`: a slot that begins so much later than it was due was missed."""
+    """Of the scheduled slots that were missed, since nothing ran, `newest`: only the newest is
+    done; `skip`: none; `all`: each. What is left out stands in the ledger."""
+    missed_after_minutes: PositiveFloat = 10.0
+    """A slot that begins so much later than it was due was missed."""
     skip_unchanged: bool = True
     """Do nothing when a version of this configuration on these very data is there."""
     keep_last: Positive | None = Field(default=None)

@@ -39,18 +39,16 @@ class Slot:
 
     def refusal(self, policy: RetrainingConfig) -> str | None:
         """Why it is left out; None: it is not."""
-        minutes, limit = self.late.total_seconds() / 60, policy.missed_after_minutes
-        if policy.missed_slots == "newest" and self.newer is not None:
-            return (
-                f"missed: {_words(self.moment)} begins {minutes:.0f} minutes late, and the slot of "
-                f"{_words(self.newer)} has newer rows (retraining.missed_slots: newest)"
-            )
-        if policy.missed_slots == "skip" and minutes > limit:
-            return (
-                f"missed: {_words(self.moment)} begins {minutes:.0f} minutes late "
-                f"(retraining.missed_slots: skip, missed_after_minutes: {limit:g})"
-            )
-        return None
+        minutes, policy_is = self.late.total_seconds() / 60, policy.missed_slots
+        if policy_is == "all" or minutes <= policy.missed_after_minutes:
+            return None
+        what = f"missed: the slot of {_words(self.moment)} begins {minutes:.0f} minutes late"
+        if policy_is == "skip":
+            return f"{what} (retraining.missed_slots: skip)"
+        if self.newer is None:
+            return None
+        newer = _words(self.newer)
+        return f"{what}, and that of {newer} has newer rows (retraining.missed_slots: newest)"
 
 
 def newest_begun(store: ArtifactStore, name: str, until: dt.datetime) -> dt.datetime | None:
