@@ -85,20 +85,7 @@ def test_python_blocks_run(text: str, folder: Path, table: pd.DataFrame) -> None
     module = ModuleType("documented")
     vars(module).update(names)
     sys.modules["documented"] = module
-    model: dict[str, Any] = {"type": "mlp", "hidden": [4]}
-    callbacks: list[CallbackBase] = []
-    for name, value in names.items():
-        if isinstance(value, type) and hasattr(value, "train_on_batch"):
-            model = {"type": f"documented:{name}"}
-        elif hasattr(value, "partial_fit") and value.__module__ == "documented":
-            model = {"type": "sklearn", "estimator": f"documented:{name}"}
-        elif hasattr(value, "forward") and value.__module__ == "documented":
-            model = {"type": "torch", "device": "cpu", "network": {"type": f"documented:{name}"}}
-        elif hasattr(value, "action_space") or {"reset", "step"} <= set(dir(value)):
-            if value.__module__ == "documented":
-                model = {"type": "a2c", "environment": {"type": f"documented:{name}"}, **BRIEF}
-        elif isinstance(value, type) and value.__module__ == "documented":
-            callbacks.append(value())
+    model, callbacks = _defined(names)
     data = {
         "source": {"type": "dataframe"},
         "features": [{"type": "columns"}],
@@ -110,6 +97,27 @@ def test_python_blocks_run(text: str, folder: Path, table: pd.DataFrame) -> None
         model, needs, {"epochs": 2}, callbacks=callbacks
     )
     assert result.epochs_completed == 2
+
+
+def _defined(names: dict[str, Any]) -> tuple[dict[str, Any], list[CallbackBase]]:
+    """The model and the callbacks that a block defines; a small perceptron where it has none."""
+    model: dict[str, Any] = {"type": "mlp", "hidden": [4]}
+    callbacks: list[CallbackBase] = []
+    for name, value in names.items():
+        reference, own = f"documented:{name}", getattr(value, "__module__", "") == "documented"
+        if isinstance(value, type) and hasattr(value, "train_on_batch"):
+            model = {"type": reference}
+        elif not own:
+            continue
+        elif hasattr(value, "partial_fit"):
+            model = {"type": "sklearn", "estimator": reference}
+        elif hasattr(value, "forward"):
+            model = {"type": "torch", "device": "cpu", "network": {"type": reference}}
+        elif hasattr(value, "reset") and hasattr(value, "step"):
+            model = {"type": "a2c", "environment": {"type": reference}, **BRIEF}
+        elif isinstance(value, type):
+            callbacks.append(value())
+    return model, callbacks
 
 
 @pytest.mark.parametrize("text", _blocks("yaml"))

@@ -81,7 +81,7 @@ def test_cartpole_is_solved_as_in_the_zoo(kind: str, seed: int, tmp_path: Path) 
     model = {"type": kind, "environment": CARTPOLE, "steps_per_epoch": steps // 20, **section}
     result = _train(tmp_path, model, {"source": {"type": "none"}}, seed=seed, epochs=20)
     curve = " ".join(f"{row['metrics']['val_reward']:.0f}" for row in result.rows)
-    print(f"\n{kind} seed {seed}: validation {curve}; test {result.metrics['test_reward']:.1f}")
+    _tell(f"{kind} seed {seed}: validation {curve}; test {result.metrics['test_reward']:.1f}")
     assert result.metrics["val_reward"] == 500
 
 
@@ -94,7 +94,7 @@ def test_a_planted_pattern_is_found_and_a_random_walk_has_none(kind: str, tmp_pa
             {key: metrics[f"test_{who}_{key}"] for key in ("total_return", "sharpe")}
             for who in ("backtest", "buy_and_hold")
         )
-        print(f"\n{kind} on the {name}, test part: agent {own}, buy and hold {held}")
+        _tell(f"{kind} on the {name}, test part: agent {own}, buy and hold {held}")
         found[name] = own["sharpe"] - held["sharpe"], own["sharpe"], own["total_return"]
     assert found["pattern"][0] > 1.5
     assert found["pattern"][2] > 0.2
@@ -114,7 +114,7 @@ def test_the_figure_on_the_sp500_is_told_whatever_it_is(tmp_path: Path) -> None:
                 f"(Sharpe {metrics.get(f'{part}_{who}_sharpe', float('nan')):+.2f})"
                 for who in ("backtest", "buy_and_hold")
             ]
-            print(f"\nS&P 500, {kind}, {part}: {', '.join(row)}")
+            _tell(f"S&P 500, {kind}, {part}: {', '.join(row)}")
         assert metrics["test_buy_and_hold_total_return"] > 0
 
 
@@ -152,3 +152,8 @@ def _best() -> list[Any]:
     from training.callbacks import EarlyStoppingCallback
 
     return [EarlyStoppingCallback(monitor="val_reward", patience=1000)]
+
+
+def _tell(line: str) -> None:
+    """For the person who runs it with -s."""
+    print(f"\n{line}")  # noqa: T201 - the figures are what this is run for
