@@ -348,7 +348,7 @@ def test_the_page_of_the_run_has_progress_table_curve_and_report(flow: Flow) -> 
     assert "[learning curves](../key/sample-learning-curves)" in overview
     assert "| rows |" in overview
     assert f"[its flow run](../../runs/flow-run/{run.id})" in str(found["sample-attempts"].data)
-    assert found["sample-progress"].description.endswith(": 4 of 4")
+    assert str(found["sample-progress"].description).endswith(": 4 of 4")
     assert str(found["sample-metrics"].description).endswith(", all 4 epochs")
     assert "- found: new run: " in str(found["sample-attempts"].data)
     assert found["sample-progress"].data == 100.0

@@ -29,6 +29,18 @@ HOW_TO_INSTALL = (
 )
 
 
+def require() -> str:
+    """Where Chromium is.
+
+    Raises:
+        SystemExit: none is installed; with how to install one.
+    """
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        raise SystemExit(HOW_TO_INSTALL)
+    return found
+
+
 class Browser:
     """One page of a headless Chromium, closed with the `with` block."""
 
@@ -38,9 +50,7 @@ class Browser:
         Raises:
             SystemExit: none is installed; with how to install one.
         """
-        found = next(filter(None, map(shutil.which, NAMES)), None)
-        if found is None:
-            raise SystemExit(HOW_TO_INSTALL)
+        found = require()
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
         options += ["--remote-debugging-port=0", f"--user-data-dir={self._profile.name}"]
@@ -110,7 +120,7 @@ class Browser:
         place = self.run(script)
         if not place:
             raise LookupError(f"nothing is labelled {text!r}: {self.text()[:2000]}")
-        for what in ("mousePressed", "mouseReleased"):
+        for what in ("mouseMoved", "mousePressed", "mouseReleased"):
             event = {"type": what, "x": place[0], "y": place[1], "button": "left", "clickCount": 1}
             self._call("Input.dispatchMouseEvent", event)
         time.sleep(0.5)
