@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -132,7 +133,7 @@ def test_the_schedule_fires_the_process_is_killed_and_nobody_is_needed(night: Pl
 
 
 def test_a_run_that_is_pre_empted_saves_and_goes_on_elsewhere(night: Place) -> None:
-    """As in a pod of Kubernetes: SIGTERM to `prefect flow-run execute`, and it is scheduled anew."""
+    """As in a pod of Kubernetes: SIGTERM to `prefect flow-run execute`; it is scheduled anew."""
     storage = night.folder / "pre-empted"
     overrides = ["model.hidden=[8]", "training.epochs=3", "callbacks=[{type: 'killing:Slow'}]"]
     form = {"name": "pre-empted", "overrides": overrides, "storage": str(storage)}
@@ -164,3 +165,23 @@ def test_the_doctor_finds_nothing_wrong_and_the_template_is_taken(night: Place) 
     night.call("work-pool", "create", "pods", "--type", "kubernetes", *template)
     pool = night.api("work_pools/pods")["base_job_template"]["variables"]["properties"]
     assert pool["termination_grace_period_seconds"]["default"] == 60
+
+
+def test_credentials_come_out_of_a_block_and_go_nowhere(night: Place, bucket_url: str) -> None:
+    """The worker has none in its environment; neither log nor database says them."""
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL")
+    values = {name: os.environ[name] for name in names}
+    night.python(f"""
+from prefect.blocks.system import Secret
+Secret(value={values!r}).save("retrain-environment")
+""")
+    storage = f"{bucket_url}/{uuid4().hex}"
+    overrides = ["model.hidden=[4]", "training.epochs=1", "callbacks=[]"]
+    form = {"name": "in-a-bucket", "overrides": overrides, "storage": storage}
+    run = night.start("train", form)
+    night.finish(run)
+    assert ModelRegistry(ArtifactStore(storage)).numbers("in-a-bucket") == [1]
+    kept = [*night.folder.glob("*.log"), *(night.folder / "prefect").rglob("*.db*")]
+    assert len(kept) > 2
+    for file in kept:
+        assert values["AWS_SECRET_ACCESS_KEY"].encode() not in file.read_bytes(), file
