@@ -205,13 +205,18 @@ class Place:
                 process.wait()
 
 
+def check_out(folder: Path) -> None:
+    """What a worker needs of this repository, and a module of a user's own."""
+    for name in ("flows", "tasks", "training", "deployments", "configs"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / "killing.py").write_text(KILLER)
+
+
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """Server, worker, the deployments of this repository, made by `prefect deploy`."""
     folder = tmp_path_factory.mktemp("deployed")
-    for name in ("flows", "tasks", "training", "deployments", "configs"):
-        (folder / name).symlink_to(ROOT / name)
-    (folder / "killing.py").write_text(KILLER)
+    check_out(folder)
     one = Place(folder)
     try:
         one.call("deploy", "--all", "--prefect-file", "deployments/prefect.yaml")
