@@ -6,6 +6,8 @@ import datetime as dt
 import json
 import os
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -187,3 +189,42 @@ Secret(value={values!r}).save("retrain-environment")
     assert len(kept) > 2
     for file in kept:
         assert values["AWS_SECRET_ACCESS_KEY"].encode() not in file.read_bytes(), file
+
+
+def test_somebody_is_told_of_a_failure(night: Place) -> None:
+    """By the server itself, once there is a block to do it with; until then it says so."""
+    assert "there is no notification block 'retrain-alerts'" in night.retrain(
+        "automations", AUTOMATIONS[1]
+    )
+    told: list[str] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(self.rfile.read(int(self.headers["content-length"])).decode())
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Receiver) as webhook:
+        thread = Thread(target=webhook.serve_forever)
+        thread.start()
+        night.python(f"""
+from prefect.blocks.notifications import CustomWebhookNotificationBlock as Webhook
+url = "http://127.0.0.1:{webhook.server_port}/"
+what = {{"subject": "{{{{subject}}}}", "body": "{{{{body}}}}"}}
+Webhook(name="alerts", url=url, json_data=what, allow_private_urls=True).save("retrain-alerts")
+""")
+        assert night.retrain("automations", AUTOMATIONS[1]).count("created") == 3
+        assert night.retrain("automations", AUTOMATIONS[1]).count("updated") == 3
+        form = {"name": "fails", "overrides": ["data.source.end=1990-01-01"]}
+        run = night.start("train", form)
+        assert night.until(run, "COMPLETED", "FAILED") == "FAILED"
+        deadline = time.monotonic() + 60
+        while not told and time.monotonic() < deadline:
+            time.sleep(0.2)
+        webhook.shutdown()
+        thread.join()
+    assert "train fails failed" in told[0]
+    assert night.api(f"flow_runs/{run}")["state"]["message"][:30] in told[0]
