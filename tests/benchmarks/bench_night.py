@@ -30,22 +30,23 @@ def main() -> None:
         wall = (time.monotonic() - began) / len(NIGHTS)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         user = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / len(NIGHTS)
-        stored = (size(folder / "storage") - stored) / len(NIGHTS)
-        recorded = (size(folder / "prefect") - recorded) / len(NIGHTS)
+        more_stored = (size(folder / "storage") - stored) / len(NIGHTS)
+        more_recorded = (size(folder / "prefect") - recorded) / len(NIGHTS)
     peak = after.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
     print("a night of configs/retrain.yaml, mean of three")
     print(f"  seconds, with a temporary server     {wall:8.1f}")
     print(f"  processor seconds, with that server  {user:8.1f}")
     print(f"  MiB of memory, the largest process   {peak:8.0f}")
-    print(f"  kB more in the storage               {stored / 1e3:8.0f}")
-    print(f"  kB more in Prefect's database        {recorded / 1e3:8.0f}")
+    print(f"  kB more in the storage               {more_stored / 1e3:8.0f}")
+    print(f"  kB more in Prefect's database        {more_recorded / 1e3:8.0f}")
 
 
 def update(folder: Path, night: str) -> None:
     """One night."""
-    command = [Path(sys.executable).with_name("retrain"), "update", ROOT / "configs/retrain.yaml"]
+    program = str(Path(sys.executable).with_name("retrain"))
+    command = [program, "update", str(ROOT / "configs/retrain.yaml"), "--as-of", night]
     subprocess.run(
-        [*command, "--as-of", night, "--storage", folder / "storage"],
+        [*command, "--storage", str(folder / "storage")],
         cwd=ROOT,
         env={**os.environ, "PREFECT_HOME": str(folder / "prefect")},
         stdout=subprocess.DEVNULL,

@@ -63,7 +63,8 @@ class Place:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        self.environment = os.environ | {
+        known = {name: one for name, one in os.environ.items() if not name.startswith("AWS_")}
+        self.environment = known | {
             "PREFECT_HOME": str(folder / "prefect"),
             "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -116,6 +117,10 @@ class Place:
     def retrain(self, *arguments: str) -> str:
         """A command of ours; what it printed."""
         return self._call("retrain", *arguments)
+
+    def python(self, text: str) -> str:
+        """A few lines of Python that ask the server; what they printed."""
+        return self._call("python", "-c", text)
 
     def _call(self, program: str, *arguments: str) -> str:
         done = subprocess.run(
@@ -200,13 +205,18 @@ class Place:
                 process.wait()
 
 
+def check_out(folder: Path) -> None:
+    """What a worker needs of this repository, and a module of a user's own."""
+    for name in ("flows", "tasks", "training", "deployments", "configs"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / "killing.py").write_text(KILLER)
+
+
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """Server, worker, the deployments of this repository, made by `prefect deploy`."""
     folder = tmp_path_factory.mktemp("deployed")
-    for name in ("flows", "tasks", "training", "deployments", "configs"):
-        (folder / name).symlink_to(ROOT / name)
-    (folder / "killing.py").write_text(KILLER)
+    check_out(folder)
     one = Place(folder)
     try:
         one.call("deploy", "--all", "--prefect-file", "deployments/prefect.yaml")

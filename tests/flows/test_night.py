@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -113,11 +116,13 @@ def test_the_schedule_fires_the_process_is_killed_and_nobody_is_needed(night: Pl
     marker, storage = night.folder / "night.marker", night.folder / "night"
     kill = f"callbacks=[{{type: 'killing:Kill', marker: '{marker}'}}]"
     parameters = {"overrides": [*QUICK[:2], kill], "storage": str(storage)}
-    schedule = {"schedule": {"interval": 5}, "active": True, "parameters": parameters}
+    soon = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=8)).isoformat()
+    hourly = {"interval": 3600, "anchor_date": soon}
+    schedule = {"schedule": hourly, "active": True, "parameters": parameters}
     path = f"deployments/{night.deployment('retrain')}/schedules"
     (made,) = night.api(path, [schedule])
     run = _made_by(night, "SCHEDULE", "retrain")[0]
-    night.api(f"{path}/{made['id']}", method="DELETE")  # the next one would be another slot
+    night.api(f"{path}/{made['id']}", method="DELETE")
     assert night.api(f"flow_runs/{run}")["auto_scheduled"]
     night.until(run, "CRASHED")
     night.finish(run)
@@ -132,7 +137,7 @@ def test_the_schedule_fires_the_process_is_killed_and_nobody_is_needed(night: Pl
 
 
 def test_a_run_that_is_pre_empted_saves_and_goes_on_elsewhere(night: Place) -> None:
-    """As in a pod of Kubernetes: SIGTERM to `prefect flow-run execute`, and it is scheduled anew."""
+    """As in a pod of Kubernetes: SIGTERM to `prefect flow-run execute`; it is scheduled anew."""
     storage = night.folder / "pre-empted"
     overrides = ["model.hidden=[8]", "training.epochs=3", "callbacks=[{type: 'killing:Slow'}]"]
     form = {"name": "pre-empted", "overrides": overrides, "storage": str(storage)}
@@ -164,3 +169,62 @@ def test_the_doctor_finds_nothing_wrong_and_the_template_is_taken(night: Place) 
     night.call("work-pool", "create", "pods", "--type", "kubernetes", *template)
     pool = night.api("work_pools/pods")["base_job_template"]["variables"]["properties"]
     assert pool["termination_grace_period_seconds"]["default"] == 60
+
+
+def test_credentials_come_out_of_a_block_and_go_nowhere(night: Place, bucket_url: str) -> None:
+    """The worker has none in its environment; neither log nor database says them."""
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL")
+    values = {name: os.environ[name] for name in names}
+    night.python(f"""
+from prefect.blocks.system import Secret
+Secret(value={values!r}).save("retrain-environment")
+""")
+    storage = f"{bucket_url}/{uuid4().hex}"
+    overrides = ["model.hidden=[4]", "training.epochs=1", "callbacks=[]"]
+    form = {"name": "in-a-bucket", "overrides": overrides, "storage": storage}
+    run = night.start("train", form)
+    night.finish(run)
+    assert ModelRegistry(ArtifactStore(storage)).numbers("in-a-bucket") == [1]
+    kept = [*night.folder.glob("*.log"), *(night.folder / "prefect").rglob("*.db*")]
+    assert len(kept) > 2
+    for file in kept:
+        assert values["AWS_SECRET_ACCESS_KEY"].encode() not in file.read_bytes(), file
+
+
+def test_somebody_is_told_of_a_failure(night: Place) -> None:
+    """By the server itself, once there is a block to do it with; until then it says so."""
+    assert "there is no notification block 'retrain-alerts'" in night.retrain(
+        "automations", AUTOMATIONS[1]
+    )
+    told: list[str] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(self.rfile.read(int(self.headers["content-length"])).decode())
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Receiver) as webhook:
+        thread = Thread(target=webhook.serve_forever)
+        thread.start()
+        night.python(f"""
+from prefect.blocks.notifications import CustomWebhookNotificationBlock as Webhook
+url = "http://127.0.0.1:{webhook.server_port}/"
+what = {{"subject": "{{{{subject}}}}", "body": "{{{{body}}}}"}}
+Webhook(name="alerts", url=url, json_data=what, allow_private_urls=True).save("retrain-alerts")
+""")
+        assert night.retrain("automations", AUTOMATIONS[1]).count("created") == 3
+        assert night.retrain("automations", AUTOMATIONS[1]).count("updated") == 3
+        form = {"name": "fails", "overrides": ["data.source.end=1990-01-01"]}
+        run = night.start("train", form)
+        assert night.until(run, "COMPLETED", "FAILED") == "FAILED"
+        deadline = time.monotonic() + 60
+        while not told and time.monotonic() < deadline:
+            time.sleep(0.2)
+        webhook.shutdown()
+        thread.join()
+    assert "train fails failed" in told[0]
+    assert night.api(f"flow_runs/{run}")["state"]["message"][:30] in told[0]
