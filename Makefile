@@ -14,7 +14,7 @@ extras := $(if $(EXTRAS),$(VENV)/.installed-extras-$(EXTRAS))
 unfinished := $(VENV)/.installing
 
 .NOTPARALLEL:
-.PHONY: help setup train test test-long check bench clean again
+.PHONY: help setup train test test-long check bench schema clean again
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
@@ -40,6 +40,10 @@ check: $(dev) $(extras)  ## lint, format, types, import contracts
 bench: $(dev) $(extras)  ## run the benchmarks; each prints a table
 	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; \
 	$(BIN)/python "$$script"; done
+
+schema: $(base)  ## write the JSON schema that `retrain schema` prints, after a change of it
+	@$(BIN)/python -c 'import json; from training.config import RunConfig; \
+	print(json.dumps(RunConfig.model_json_schema()))' > flows/cli/schema.json
 
 clean:  ## remove what was installed, built and cached; never ./artifacts
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache \
