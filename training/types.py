@@ -11,10 +11,29 @@ from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
 Metrics: TypeAlias = Mapping[str, float]
-StateTree: TypeAlias = "dict[str, StateTree] | list[StateTree] | Array | str | float | bool | None"
+StateTree: TypeAlias = (
+    "dict[str, StateTree] | list[StateTree] | Array | Segmented | str | float | bool | None"
+)
 """Nested dicts and lists of arrays and plain values: what a checkpoint can hold."""
 
 TaskKind: TypeAlias = Literal["binary", "multiclass", "regression"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmented:
+    """A large array of which little changes from one checkpoint to the next: a replay buffer.
+
+    It stands in a state in place of the array. A checkpoint keeps it in pieces, and a piece that
+    the checkpoint before it has too is not written again. What is loaded is a plain array.
+
+    Attributes:
+        array: at least one dimension.
+        rows: of a piece, along the first axis. About a megabyte is a good size: each piece that
+            changed takes a sync of its own, and each that did not a few microseconds.
+    """
+
+    array: Array
+    rows: int
 
 
 class Batch(NamedTuple):

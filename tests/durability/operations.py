@@ -11,11 +11,13 @@ from training.checkpoints import CheckpointManager
 from training.config import KeepLatest
 from training.registry import ModelRegistry
 from training.state import CheckpointRef
+from training.types import Segmented
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 RUN = "runs/r/checkpoints"
+RUN_IN_PIECES = "runs/q/checkpoints"
 SIZE = 500
 
 
@@ -43,6 +45,28 @@ def save(store: ArtifactStore, epoch: int, number: int | None = None, folder: st
     CheckpointManager(store, folder).save(ref, tree, {"run_id": "r"})
 
 
+def buffer(epoch: int) -> Any:  # noqa: ANN401 - an array
+    """Large state: of four pieces, one changes from epoch to epoch."""
+    array = np.arange(float(SIZE))
+    array[SIZE // 4 * (epoch % 4)] = epoch
+    return array
+
+
+def save_in_pieces(store: ArtifactStore, epoch: int) -> None:
+    """Commit a checkpoint as a process does that went on from the one before."""
+    manager = CheckpointManager(store, RUN_IN_PIECES)
+    manager.newest()
+    tree: dict[str, Any] = {"epoch": epoch, "buffer": Segmented(buffer(epoch), SIZE // 4)}
+    manager.save(CheckpointRef("", epoch, 0, epoch, "d", {"loss": 1.0}), tree, {"run_id": "q"})
+
+
+def check_pieces(store: ArtifactStore, epoch: int) -> None:
+    """A checkpoint in pieces is there, and what was saved."""
+    tree: Any = store.read_tree(f"{RUN_IN_PIECES}/{epoch:08d}-00000000", "state.safetensors")
+    assert tree["epoch"] == epoch
+    assert (tree["buffer"] == buffer(epoch)).all()
+
+
 def register(store: ArtifactStore, number: int) -> int:
     """Register a model; returns its version."""
     weights: Any = {"w": np.full(SIZE, float(number))}
@@ -54,6 +78,8 @@ def fill(store: ArtifactStore) -> None:
     """What is there before an operation, and must be there after it."""
     for epoch in (1, 2, 3):
         save(store, epoch)
+    for epoch in (1, 2):
+        save_in_pieces(store, epoch)
     for number in (1, 2):
         register(store, number)
         store.put("reports", "p", {"f": b"report %d" % number})
@@ -66,6 +92,7 @@ def check_kept(store: ArtifactStore) -> None:
     """Whatever no operation was asked to change is whole, and nothing torn can be seen."""
     assert store.verify().problems == []
     assert weights_at(store, 3) in {3.0, 33.0}
+    check_pieces(store, 2)
     registry = ModelRegistry(store)
     for number in (1, 2):
         weights: Any = registry.weights(registry.get(f"m:{number}"))
@@ -103,6 +130,19 @@ def _overwritten(store: ArtifactStore) -> str:
 def _pruned(store: ArtifactStore) -> str:
     left = store.children(RUN)
     assert left[-1] == "00000003-00000000"
+    return "new" if len(left) == 1 else "old"
+
+
+def _saved_in_pieces(store: ArtifactStore) -> str:
+    if not store.exists(f"{RUN_IN_PIECES}/00000003-00000000"):
+        return "old"
+    check_pieces(store, 3)
+    return "new"
+
+
+def _pruned_pieces(store: ArtifactStore) -> str:
+    left = store.children(RUN_IN_PIECES)
+    assert left[-1] == "00000002-00000000"
     return "new" if len(left) == 1 else "old"
 
 
@@ -167,6 +207,11 @@ OPERATIONS = {
     "save over another": Operation(lambda store: save(store, 3, 33), _overwritten),
     "prune": Operation(
         lambda store: CheckpointManager(store, RUN, [KeepLatest(n=1)]).prune(), _pruned
+    ),
+    "save in pieces": Operation(lambda store: save_in_pieces(store, 3), _saved_in_pieces),
+    "prune pieces": Operation(
+        lambda store: CheckpointManager(store, RUN_IN_PIECES, [KeepLatest(n=1)]).prune(),
+        _pruned_pieces,
     ),
     "register": Operation(lambda store: register(store, 9), _registered),
     "alias": Operation(_move, _moved),

@@ -22,7 +22,9 @@ def files_of(root: Path) -> tuple[Files, dict[int, int]]:
     """What is below a directory, and the number that each real inode has in it."""
     files, numbers, fresh = Files({ROOT: {}}), {root.stat().st_ino: ROOT}, count(1)
     for path in sorted(root.rglob("*")):
-        number = numbers[path.stat().st_ino] = next(fresh)
+        inode = path.stat().st_ino
+        number = numbers[inode] if inode in numbers else next(fresh)  # a file may have two names
+        numbers[inode] = number
         files.directories[numbers[path.parent.stat().st_ino]][path.name] = number
         if path.is_dir():
             files.directories[number] = {}

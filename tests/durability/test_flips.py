@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from tests.durability.operations import SIZE, fill, state
+from tests.durability.operations import RUN_IN_PIECES, SIZE, check_pieces, fill, state
 from training.artifacts import ArtifactStore
 from training.checkpoints import CheckpointManager
 from training.errors import RetrainError
@@ -45,6 +45,8 @@ def load_all(store: ArtifactStore) -> None:
     manager = CheckpointManager(store, RUN)
     for checkpoint in manager.refs():  # one whose manifest is damaged is skipped, and logged
         np.testing.assert_equal(manager.load(checkpoint), state(checkpoint.epoch))
+    for checkpoint in CheckpointManager(store, RUN_IN_PIECES).refs():
+        check_pieces(store, checkpoint.epoch)
     assert store.document("runs/r/run.json") == {"v": "kept"}
     assert store.document("runs/r/lease") == {"v": "old"}
 

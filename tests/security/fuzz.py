@@ -1,121 +1,101 @@
-"""Targets of a coverage-guided fuzzer: bytes that somebody else wrote.
+"""A coverage-guided fuzzer over `targets.py`, and a replay that needs none.
 
-Run as `python -m tests.security.fuzz TARGET [libFuzzer's flags and corpus]`, by `test_fuzz.py`;
-needs atheris. Whatever a target raises but this project's own errors ends the process with a
-report, and so does whatever is executed, connected to, deleted or opened for writing on the way.
+`python -m tests.security.fuzz TARGET [libFuzzer's flags and corpus]` needs atheris.
+`python -m tests.security.fuzz replay CORPUS COUNT` gives each target what lies in its folder of the
+corpus, and so many mutations of it, the same ones each time.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
+from contextlib import nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import atheris
-import orjson
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-with atheris.instrument_imports(include=["training"]):
-    from training.artifacts.decoding import decode
-    from training.artifacts.documents import seal, unseal
-    from training.artifacts.manifest import Manifest
-    from training.config.load import parse_config
-    from training.config.model import MlpConfig
-    from training.config.sources import CsvSource
-    from training.config.strict_yaml import parse_yaml
-    from training.data.sources import read_rows
+REPLAY = len(sys.argv) > 1 and sys.argv[1] == "replay"
+
+
+def _instrumented() -> Any:  # noqa: ANN401 - of a library without types
+    """Inside, what is imported tells which of its lines are reached."""
+    if REPLAY or find_spec("atheris") is None:
+        return nullcontext()
+    import atheris
+
+    return atheris.instrument_imports(include=["training"])
+
+
+with _instrumented():
+    from tests.security.targets import NotThisTimeError, forbid, targets
     from training.errors import RetrainError
-    from training.models import ModelFactory
-    from training.types import ModelSpec
-
-FORBIDDEN = {
-    "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect",
-    "pickle.find_class", "os.remove", "os.rename", "os.rmdir", "os.symlink", "os.link",
-}  # fmt: skip
-WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
-def forbid(event: str, arguments: tuple[Any, ...]) -> None:
-    """End the process at what no reader may do: an exception could be caught on the way."""
-    if event in FORBIDDEN or (event == "open" and arguments[2] & WRITES):
-        sys.stderr.write(f"forbidden: {event}{arguments}\n")
-        sys.stderr.flush()
-        os.abort()
+def guarded(target: Callable[[bytes], object]) -> Callable[[bytes], None]:
+    """The same, which raises only what no target may raise."""
+
+    def one(data: bytes) -> None:
+        try:
+            target(data)
+        except (RetrainError, NotThisTimeError):
+            return
+
+    return one
 
 
-class OneFile:
-    """A file that gets other bytes each time, without being opened for it."""
-
-    def __init__(self, folder: str, name: str) -> None:
-        self.path = Path(folder) / name
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT)
-
-    def filled(self, data: bytes) -> Path:
-        """The path, with these bytes under it."""
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, data, 0)
-        return self.path
-
-
-def manifest(data: bytes) -> None:
-    """An attacker seals what was changed."""
-    Manifest.from_bytes(seal(_object(data)), "runs/r/checkpoints/1", "manifest.json")
-
-
-def model(data: bytes) -> None:
-    """What verified and decoded becomes the state of a model."""
-    built = ModelFactory().get_model(MlpConfig(hidden=(2,)), ModelSpec(inputs=3))
-    built.load_state_dict(decode(data, "state"))
-
-
-def targets(folder: str) -> dict[str, Callable[[bytes], object]]:
-    """By name, what takes any bytes."""
-    yaml, csv = OneFile(folder, "config.yaml"), OneFile(folder, "prices.csv")
-    return {
-        "weights": lambda data: decode(data, "weights"),
-        "model": model,
-        "document": lambda data: unseal(data, "run.json"),
-        "manifest": manifest,
-        "configuration": lambda data: parse_config(_object(data)),
-        "yaml": lambda data: parse_yaml(yaml.filled(data)),
-        "csv": lambda data: read_rows(CsvSource(path=str(csv.filled(data)))),
-    }
-
-
-class _NotThisTimeError(Exception):
-    """The fuzzer made no JSON; what reads JSON is another target."""
-
-
-def _object(data: bytes) -> dict[str, Any]:
-    try:
-        found = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        raise _NotThisTimeError from None
-    if not isinstance(found, dict):
-        raise _NotThisTimeError
-    return found
-
-
-def main(name: str, arguments: list[str]) -> None:
+def fuzz(name: str, arguments: list[str]) -> None:
     """Fuzz one target until the flags say that it is enough; exits."""
-    with tempfile.TemporaryDirectory() as folder:
-        target = targets(folder)[name]
+    import atheris
 
-        def one(data: bytes) -> None:
-            try:
-                target(data)
-            except (RetrainError, _NotThisTimeError):
-                return
+    one = guarded(targets(tempfile.mkdtemp())[name])
+    one(b"")  # what is imported on the way
+    atheris.Setup([sys.argv[0], *arguments], one)
+    sys.addaudithook(forbid)
+    atheris.Fuzz()
 
-        one(b"")  # what is imported on the way
-        atheris.Setup([sys.argv[0], *arguments], one)
-        sys.addaudithook(forbid)
-        atheris.Fuzz()
+
+def replay(corpus: Path, count: int) -> None:
+    """Give each target its corpus, and mutations of it."""
+    random = np.random.default_rng(41)
+    known = targets(tempfile.mkdtemp())
+    inputs = {name: [path.read_bytes() for path in sorted((corpus / name).iterdir())]
+              for name in known}  # fmt: skip
+    for name, target in known.items():
+        guarded(target)(inputs[name][0])  # what is imported on the way
+    sys.addaudithook(forbid)
+    for name, target in known.items():
+        one = guarded(target)
+        for data in inputs[name]:
+            one(data)
+        for _ in range(count):
+            one(mutated(inputs[name][random.integers(len(inputs[name]))], random))
+    sys.stdout.write(f"{len(known)} targets\n")
+
+
+def mutated(data: bytes, random: np.random.Generator) -> bytes:
+    """A few bits flipped, a part lost, doubled, or of other bytes."""
+    changed = bytearray(data)
+    for _ in range(random.integers(1, 4)):
+        start, end = sorted(random.integers(0, len(changed) + 1, 2).tolist())
+        kind = random.integers(4)
+        if kind == 0 and end < len(changed):
+            changed[end] ^= 1 << int(random.integers(8))
+        elif kind == 1:
+            del changed[start : min(end, start + 16)]
+        elif kind == 2:
+            changed[start:start] = changed[start:end]
+        else:
+            changed[start:start] = random.bytes(int(random.integers(1, 9)))
+    return bytes(changed)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    if REPLAY:
+        replay(Path(sys.argv[2]), int(sys.argv[3]))
+    else:
+        fuzz(sys.argv[1], sys.argv[2:])

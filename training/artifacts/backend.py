@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from blake3 import blake3
 
 from training.artifacts.manifest import ALGORITHM, FileEntry
+from training.artifacts.segments import Piece
 from training.artifacts.tensors import Encoded
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 
-Content: TypeAlias = "Encoded | bytes | bytearray | memoryview"
+Content: TypeAlias = "Encoded | Piece | bytes | bytearray | memoryview"
 Parts: TypeAlias = "tuple[str, ...]"
 
 _ASIDE = 4 * 2**20
@@ -29,7 +30,10 @@ class Stage(Protocol):
     """For the manifest: where the files will lie; empty: beside it."""
 
     def add(self, path: str, content: Content) -> FileEntry:
-        """Write a file to the end, durably; digest it on the way."""
+        """Write a file to the end, durably; digest it on the way.
+
+        A piece that the store holds already is not written again, where that can be.
+        """
         ...
 
     def publish(self, path: str, manifest: bytes) -> None:
@@ -135,13 +139,15 @@ class Backend(Protocol):
 
 def size_of(content: Content) -> int:
     """Bytes that a file will have."""
+    content = content.data if isinstance(content, Piece) else content
     return content.nbytes if isinstance(content, (Encoded, memoryview)) else len(content)
 
 
 def buffers_of(content: Content) -> Iterator[memoryview]:
     """The bytes of a file, piece by piece."""
-    pieces = content.buffers() if isinstance(content, Encoded) else [content]
-    return (memoryview(piece).cast("B") for piece in pieces)
+    content = content.data if isinstance(content, Piece) else content
+    buffers = content.buffers() if isinstance(content, Encoded) else [content]
+    return (memoryview(buffer).cast("B") for buffer in buffers)
 
 
 def entry_of(path: str, content: Content, write: Callable[[], None]) -> FileEntry:
@@ -152,6 +158,9 @@ def entry_of(path: str, content: Content, write: Callable[[], None]) -> FileEntr
         content: its bytes.
         write: writes them.
     """
+    if isinstance(content, Piece):
+        write()
+        return piece_entry(path, content)
     size = size_of(content)
     if size < _ASIDE:
         write()
@@ -163,6 +172,11 @@ def entry_of(path: str, content: Content, write: Callable[[], None]) -> FileEntr
             digest = digesting.result()
     file_format = "safetensors" if isinstance(content, Encoded) else "bytes"
     return FileEntry(path, size, ALGORITHM, digest, file_format)
+
+
+def piece_entry(path: str, piece: Piece) -> FileEntry:
+    """What a manifest says of a piece, which was digested before."""
+    return FileEntry(path, piece.data.nbytes, ALGORITHM, piece.digest, "bytes")
 
 
 def _digest(content: Content) -> str:

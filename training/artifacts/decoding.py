@@ -8,40 +8,44 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
-from training.artifacts.tensors import (
-    DTYPES,
-    LENGTH_BYTES,
-    MAX_HEADER,
-    METADATA,
-    tensor_name,
-)
+from training.artifacts.dtypes import DTYPES, MAX_DIMENSIONS, are_sizes
+from training.artifacts.reading import DamagedFileError
+from training.artifacts.segments import join
+from training.artifacts.tensors import LENGTH_BYTES, MAX_HEADER, METADATA, tensor_name
 from training.artifacts.values import MAX_DEPTH, unpack
 from training.errors import IntegrityError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from training.types import Array, StateTree
 
-MAX_DIMENSIONS = 64
-"""NumPy's own bound."""
+    ReadPiece = Callable[[str, memoryview], None]
 
 
-def decode(data: bytes | bytearray | memoryview, where: str) -> dict[str, StateTree]:
+def decode(
+    data: bytes | bytearray | memoryview, where: str, read_piece: ReadPiece | None = None
+) -> dict[str, StateTree]:
     """The tree of a safetensors file, ours or any other.
 
     Args:
         data: the file. The arrays lie in it, without a copy; writable if it is.
         where: what an error names.
+        read_piece: reads the pieces of segmented arrays (see `training.artifacts.segments.join`);
+            None: there may be none.
 
     Raises:
         IntegrityError: it is not a well-formed file.
     """
     try:
-        return _decoded(memoryview(data).cast("B"))
+        return _decoded(memoryview(data).cast("B"), read_piece)
+    except DamagedFileError:
+        raise  # of a piece: it names that file
     except IntegrityError as error:
         raise IntegrityError(f"{where} is no safetensors file of ours: {error}") from None
 
 
-def _decoded(data: memoryview) -> dict[str, StateTree]:
+def _decoded(data: memoryview, read_piece: ReadPiece | None) -> dict[str, StateTree]:
     header, body = _split(data)
     metadata = header.pop(METADATA, {})
     if not isinstance(metadata, dict):
@@ -49,7 +53,16 @@ def _decoded(data: memoryview) -> dict[str, StateTree]:
     arrays = _arrays(header, body)
     if "tree" not in metadata:
         return _nested(arrays)
-    tree = unpack(_parsed(metadata["tree"]), lambda path: _taken(arrays, tensor_name(path)))
+
+    def find(path: tuple[str, ...], said: object) -> Array:
+        name = tensor_name(path)
+        if type(said) is int and said == 0:
+            return _taken(arrays, name)
+        if read_piece is None:
+            raise IntegrityError(f"the array {name!r} is kept in pieces, which only commits have")
+        return join(said, name, read_piece)
+
+    tree = unpack(_parsed(metadata["tree"]), find)
     if arrays:
         raise IntegrityError(f"the array {min(arrays)!r} has no place in the tree")
     if not isinstance(tree, dict):
@@ -96,7 +109,7 @@ def _offsets(name: str, entry: object) -> tuple[int, int]:
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
         raise IntegrityError(f"the array {name!r} is not described as it must be")
     offsets = entry["data_offsets"]
-    if not _are_sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:  # noqa: PLR2004 - begin and end
+    if not are_sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:  # noqa: PLR2004 - begin and end
         raise IntegrityError(f"the array {name!r} has the offsets {str(offsets)[:100]}")
     return offsets[0], offsets[1]
 
@@ -106,7 +119,7 @@ def _array(name: str, entry: dict[str, Any], data: memoryview) -> Array:
     dtype = DTYPES.get(code) if isinstance(code, str) else None
     if dtype is None:
         raise IntegrityError(f"the array {name!r} has the unknown type {str(code)[:100]!r}")
-    if not _are_sizes(shape) or len(shape) > MAX_DIMENSIONS:
+    if not are_sizes(shape) or len(shape) > MAX_DIMENSIONS:
         raise IntegrityError(f"the array {name!r} has the shape {str(shape)[:100]}")
     if prod(shape) * dtype.itemsize != len(data):
         raise IntegrityError(f"the array {name!r} has {len(data)} bytes, not those of its shape")
@@ -116,10 +129,6 @@ def _array(name: str, entry: dict[str, Any], data: memoryview) -> Array:
         return np.frombuffer(data, dtype).reshape(shape)
     except (ValueError, OverflowError) as error:
         raise IntegrityError(f"the array {name!r} cannot have its shape: {error}") from None
-
-
-def _are_sizes(value: object) -> bool:
-    return isinstance(value, list) and all(type(item) is int and item >= 0 for item in value)
 
 
 def _nested(arrays: dict[str, Array]) -> dict[str, StateTree]:

@@ -16,9 +16,10 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from training.artifacts.backend import buffers_of, entry_of
+from training.artifacts.backend import buffers_of, entry_of, piece_entry
 from training.artifacts.manifest import Manifest
 from training.artifacts.names import MANIFEST, is_name, taken
+from training.artifacts.segments import Piece
 from training.errors import ExistsError, InputError, NotFoundError, RetrainError, StorageError
 from training.secrets import refuse_credentials, without_secrets
 
@@ -77,7 +78,9 @@ class ObjectStage:
         self.is_needed = self._is_released = False
 
     def add(self, path: str, content: Content) -> FileEntry:
-        """Put a file; digest it on the way."""
+        """Put a file, or have the storage copy it; digest it on the way."""
+        if isinstance(content, Piece) and self._objects.copied(content, f"{self.data}/{path}"):
+            return piece_entry(path, content)
         return entry_of(path, content, lambda: self._objects.put(f"{self.data}/{path}", content))
 
     def publish(self, path: str, manifest: bytes) -> None:
@@ -162,6 +165,17 @@ class Objects:
         with self._explained(f"write {path}"), self._fs.open(self._key(path), "wb") as file:
             for buffer in buffers_of(content):
                 file.write(buffer)
+
+    def copied(self, piece: Piece, path: str) -> bool:
+        """Have the storage copy the object that holds a piece; False: it has to be put."""
+        if not piece.held:
+            return False
+        with self._explained(f"copy {piece.held} to {path}"):
+            try:
+                self._fs.cp_file(self._key(piece.held), self._key(path))
+            except FileNotFoundError:
+                return False  # that commit was removed since
+        return True
 
     def get(self, path: str, start: int | None = None, end: int | None = None) -> bytes:
         """The bytes of an object, or some of them; NotFoundError if there is none."""

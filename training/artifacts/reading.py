@@ -8,16 +8,22 @@ from typing import TYPE_CHECKING, TypeVar
 from blake3 import blake3
 
 from training.artifacts.documents import MAX_DOCUMENT
+from training.artifacts.segments import digest_of
 from training.errors import IntegrityError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from training.artifacts.backend import Backend, Reader
-    from training.artifacts.manifest import FileEntry
+    from training.artifacts.manifest import FileEntry, Manifest
 
 _CHUNK = 2**20
 """Bytes that are digested while they are still in the processor's cache."""
+
+
+class DamagedFileError(IntegrityError):
+    """A file of a commit is not what its manifest says; the message names it."""
+
 
 Buffer = TypeVar("Buffer", bytearray, memoryview)
 
@@ -70,6 +76,32 @@ def check_file(backend: Backend, path: str, entry: FileEntry) -> None:
         _compare(path, entry, *_fill(reader, windows))
 
 
+class PieceReader:
+    """Reads the pieces that lie beside a tree in its commit, each once."""
+
+    def __init__(self, backend: Backend, manifest: Manifest) -> None:
+        """Read what this manifest names."""
+        self._backend = backend
+        self._manifest = manifest
+        self._left = set(manifest.files)
+
+    def read(self, path: str, memory: memoryview) -> None:
+        """Fill memory with a piece.
+
+        Raises:
+            IntegrityError: it is not there, is not of that size, was read before, or has another
+                digest than its name.
+        """
+        entry = self._manifest.files.get(path)
+        where = f"{self._manifest.path}/{path}"
+        if entry is None or path not in self._left:
+            raise _damaged(where, f"its manifest has it {'once' if entry else 'not'}")
+        if entry.size != memory.nbytes or entry.digest != digest_of(path):
+            raise _damaged(where, f"its manifest says {entry.size} bytes of {entry.digest}")
+        self._left.remove(path)
+        read_file(self._backend, self._manifest.place(entry), entry, lambda _: memory)
+
+
 @contextmanager
 def _opened(backend: Backend, path: str, entry: FileEntry) -> Iterator[Reader]:
     try:
@@ -99,7 +131,7 @@ def _compare(path: str, entry: FileEntry, size: int, digest: str) -> None:
         raise _damaged(path, f"its digest is {digest}, its manifest says {entry.digest}")
 
 
-def _damaged(path: str, what: str) -> IntegrityError:
-    return IntegrityError(
+def _damaged(path: str, what: str) -> DamagedFileError:
+    return DamagedFileError(
         f"{path} is damaged: {what}; bring it back from a backup of the storage, or remove it"
     )

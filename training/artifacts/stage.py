@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from training.artifacts import fs
-from training.artifacts.backend import buffers_of, entry_of, size_of
+from training.artifacts.backend import buffers_of, entry_of, piece_entry, size_of
 from training.artifacts.folders import delete, exists, opened
+from training.artifacts.links import linked
 from training.artifacts.names import MANIFEST, taken
+from training.artifacts.segments import Piece
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +52,8 @@ class DiskStage:
         """Write a file, sync it, close it; digest it on the way."""
         *folder, name = path.split("/")
         with self._subdirectory(tuple(folder)) as directory:
+            if isinstance(content, Piece) and linked(self._folders, content, name, directory):
+                return piece_entry(path, content)
             return entry_of(path, content, lambda: write_file(name, directory, content))
 
     def publish(self, path: str, manifest: bytes) -> None:

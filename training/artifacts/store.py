@@ -20,7 +20,7 @@ from training.artifacts.documents import seal_at, unseal_at
 from training.artifacts.index import Index
 from training.artifacts.manifest import Manifest, manifest_digest
 from training.artifacts.names import MANIFEST, parts_of, taken
-from training.artifacts.reading import read_document, read_file
+from training.artifacts.reading import PieceReader, read_document, read_file
 from training.artifacts.verify import verify
 from training.artifacts.versions import Versions, find
 from training.errors import (
@@ -62,6 +62,7 @@ class Commit:
         tags: words by which a numbered artifact is found.
         digest: of the manifest, and so of all.
         created: of a numbered artifact: when, in seconds since 1970.
+        data: where the files lie, on storage without directories; empty: at `path`.
     """
 
     path: str
@@ -71,6 +72,11 @@ class Commit:
     tags: Mapping[str, str]
     digest: str
     created: float | None = None
+    data: str = ""
+
+    def place(self, file: str) -> str:
+        """The path in the store of a file of this commit."""
+        return f"{self.data or self.path}/{self.files[file].path}"
 
 
 class ArtifactStore:
@@ -158,7 +164,8 @@ class ArtifactStore:
         place = manifest.place(entry)
         if entry.format != "safetensors":
             raise IntegrityError(f"{place} was written as {entry.format}; expected safetensors")
-        return decode(read_file(self._backend, place, entry, _room), place)
+        pieces = PieceReader(self._backend, manifest)
+        return decode(read_file(self._backend, place, entry, _room), place, pieces.read)
 
     def create(self, path: str, body: Mapping[str, Any]) -> None:
         """Write a document that was not there; of several processes, one wins.
@@ -438,6 +445,7 @@ class ArtifactStore:
             tags=manifest.tags,
             digest=manifest_digest(data),
             created=manifest.created,
+            data=manifest.data,
         )
 
 

@@ -4,7 +4,8 @@ The format is that of https://github.com/huggingface/safetensors: eight bytes wi
 the header, the header in JSON, the arrays. An array's name is its path in the tree
 (`weights/layer0.weight`; in a key, `~` is written `~0` and `/` is written `~1`). All other values
 stand packed (see `training.artifacts.values`) under `tree` in the header's `__metadata__`, which
-a tree of nothing but nested dicts of arrays does without.
+a tree of nothing but nested dicts of arrays does without. The pieces of a segmented array may lie
+beside the file (see `training.artifacts.segments`).
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from blake3 import blake3
 
+from training.artifacts.dtypes import bytes_of, code_of
+from training.artifacts.segments import split
 from training.artifacts.values import canonical, pack
 from training.errors import StorageError
+from training.types import Segmented
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from training.artifacts.segments import Piece
     from training.types import Array, StateTree
 
 MAX_HEADER = 16 * 2**20
@@ -29,21 +33,6 @@ MAX_HEADER = 16 * 2**20
 LENGTH_BYTES = 8
 _ALIGNMENT = 64
 METADATA = "__metadata__"
-DTYPES = {
-    "BOOL": np.dtype("?"),
-    "U8": np.dtype("u1"),
-    "I8": np.dtype("i1"),
-    "U16": np.dtype("<u2"),
-    "I16": np.dtype("<i2"),
-    "U32": np.dtype("<u4"),
-    "I32": np.dtype("<i4"),
-    "U64": np.dtype("<u8"),
-    "I64": np.dtype("<i8"),
-    "F16": np.dtype("<f2"),
-    "F32": np.dtype("<f4"),
-    "F64": np.dtype("<f8"),
-}
-_CODES = {dtype: code for code, dtype in DTYPES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +57,7 @@ class Encoded:
         yield self.header
         for array in self.arrays:
             if array.size:
-                little = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
-                yield little.reshape(-1).view(np.uint8).data
+                yield bytes_of(array)
 
     def digest(self) -> str:
         """`blake3:` and the digest of the file's bytes.
@@ -83,19 +71,29 @@ class Encoded:
         return f"blake3:{hasher.hexdigest()}"
 
 
-def encode(tree: Mapping[str, StateTree]) -> Encoded:
+def encode(tree: Mapping[str, StateTree], pieces: dict[str, Piece] | None = None) -> Encoded:
     """A tree as a safetensors file.
 
     The order of keys, the layout and the byte order of arrays leave no trace in it. Arrays are
     looked at again when the file is written: they must not change before.
+
+    Args:
+        tree: dicts, lists, arrays and plain values.
+        pieces: those of segmented arrays are added here, by their path in the commit that the file
+            will be in; None: the file holds such arrays as a whole.
 
     Raises:
         StorageError: something in it cannot come back as it is; its path is named.
     """
     arrays: dict[str, Array] = {}
 
-    def keep(path: tuple[str, ...], array: Array) -> None:
+    def keep(path: tuple[str, ...], array: Array | Segmented) -> object:
+        if isinstance(array, Segmented):
+            if pieces is not None:
+                return split(array, "/".join(path), pieces)
+            array = array.array
         arrays[tensor_name(path)] = _checked(path, array)
+        return 0
 
     packed = pack(tree, keep)
     header: dict[str, Any] = {}
@@ -105,7 +103,7 @@ def encode(tree: Mapping[str, StateTree]) -> Encoded:
     end = 0
     for name in names:
         start, end = end, end + arrays[name].nbytes
-        code = _CODES[arrays[name].dtype.newbyteorder("<")]
+        code = code_of(arrays[name], name)
         header[name] = {"dtype": code, "shape": arrays[name].shape, "data_offsets": [start, end]}
     return Encoded(_framed(canonical(header)), tuple(arrays[name] for name in names))
 
@@ -120,11 +118,7 @@ def digest(tree: Mapping[str, StateTree]) -> str:
 
 
 def _checked(path: tuple[str, ...], array: Array) -> Array:
-    if array.dtype.newbyteorder("<") not in _CODES:
-        raise StorageError(
-            f"the array {'/'.join(path)!r} has the type {array.dtype}, which cannot be stored; "
-            f"expected one of {', '.join(str(dtype) for dtype in _CODES)}"
-        )
+    code_of(array, "/".join(path))
     if tensor_name(path) == METADATA:
         raise StorageError(f"an array cannot be called {METADATA!r}; give it another name")
     return array

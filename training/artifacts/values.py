@@ -5,6 +5,7 @@ stands in the packed form as an object with one key that begins with `$`; a key 
 that begins with `$` gets one more::
 
     array([...])    {"$array": 0}        the array itself is kept beside, under its path
+    Segmented(...)  {"$array": {...}}    its pieces are (see `training.artifacts.segments`)
     float("nan")    {"$float": "nan"}
     1 << 100        {"$int": "0x10000000000000000000000000"}
     {"$x": 1}       {"$$x": 1}
@@ -14,12 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 import orjson
 
 from training.errors import IntegrityError, StorageError
+from training.types import Segmented
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from training.types import Array
 
     Path = tuple[str, ...]
+    Keep = Callable[[Path, Array | Segmented], object]
+    Find = Callable[[Path, object], Array]
 
 MAX_DEPTH = 64
 
@@ -47,12 +51,13 @@ def canonical(packed: object) -> bytes:
         raise StorageError(f"this cannot be stored as JSON: {error}") from error
 
 
-def pack(value: object, keep: Callable[[Path, Array], None] | None = None, path: Path = ()) -> Any:  # noqa: ANN401 - JSON
+def pack(value: object, keep: Keep | None = None, path: Path = ()) -> Any:  # noqa: ANN401 - JSON
     """The packed form of a value.
 
     Args:
         value: nested dicts and lists of plain values.
-        keep: is given each array with its path; None: there may be none.
+        keep: is given each array with its path, and says what stands for it; None: there may be
+            none.
         path: where the value stands.
 
     Raises:
@@ -72,9 +77,8 @@ def pack(value: object, keep: Callable[[Path, Array], None] | None = None, path:
         return {_escaped(key, path): pack(item, keep, (*path, key)) for key, item in value.items()}
     if isinstance(value, list) or (keep is None and isinstance(value, tuple)):
         return [pack(item, keep, (*path, str(i))) for i, item in enumerate(value)]
-    if keep is not None and isinstance(value, np.ndarray) and type(value) in _ARRAYS:
-        keep(path, value)
-        return {"$array": 0}
+    if keep is not None and _is_array(value):
+        return {"$array": keep(path, value)}
     raise StorageError(
         f"{_at(path)} is a {type(value).__module__}.{type(value).__qualname__}, which cannot be "
         f"stored as it is; expected dict, list, {'array, ' if keep else ''}str, int, float, bool "
@@ -82,12 +86,12 @@ def pack(value: object, keep: Callable[[Path, Array], None] | None = None, path:
     )
 
 
-def unpack(packed: Any, find: Callable[[Path], Array] | None = None, path: Path = ()) -> Any:  # noqa: ANN401 - JSON
+def unpack(packed: Any, find: Find | None = None, path: Path = ()) -> Any:  # noqa: ANN401 - JSON
     """The value of a packed form.
 
     Args:
         packed: what `pack` made.
-        find: gives the array of a path; None: there may be none.
+        find: gives the array of a path, from what stands for it; None: there may be none.
         path: where the value stands.
 
     Raises:
@@ -112,9 +116,9 @@ def unpack(packed: Any, find: Callable[[Path], Array] | None = None, path: Path 
     return value
 
 
-def _special(key: str, content: object, find: Callable[[Path], Array] | None, path: Path) -> Any:  # noqa: ANN401 - JSON
-    if key == "$array" and content == 0 and find is not None:
-        return find(path)
+def _special(key: str, content: object, find: Find | None, path: Path) -> Any:  # noqa: ANN401 - JSON
+    if key == "$array" and find is not None:
+        return find(path, content)
     if key == "$float" and isinstance(content, str) and content in _FLOATS:
         return float(content)
     if key == "$int" and isinstance(content, str):
@@ -123,6 +127,11 @@ def _special(key: str, content: object, find: Callable[[Path], Array] | None, pa
         except ValueError as error:
             raise IntegrityError(f"{_at(path)} is no integer: {error}") from error
     raise IntegrityError(f"{_at(path)} has the unknown key {key!r}")
+
+
+def _is_array(value: object) -> TypeGuard[Array | Segmented]:
+    array = value.array if isinstance(value, Segmented) else value
+    return isinstance(array, np.ndarray) and type(array) in _ARRAYS
 
 
 def _escaped(key: object, path: Path) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from training.artifacts import encode
+from training.artifacts.segments import FOLDER as SEGMENTS
 from training.checkpoints.rules import kept
 from training.errors import ExistsError, IntegrityError, NotFoundError
 from training.state import CheckpointRef
@@ -15,7 +16,9 @@ from training.state import CheckpointRef
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from training.artifacts import ArtifactStore
+    from training.artifacts import ArtifactStore, Commit
+    from training.artifacts.backend import Content
+    from training.artifacts.segments import Piece
     from training.config import KeepRule
 
 STATE_FILE = "state.safetensors"
@@ -32,6 +35,7 @@ class CheckpointManager:
         self._folder = folder
         self._keep = keep
         self._saved_at: dict[str, float] = {}
+        self._held: dict[str, str] = {}
 
     def save(
         self, ref: CheckpointRef, tree: dict[str, Any], metadata: Mapping[str, Any]
@@ -47,17 +51,18 @@ class CheckpointManager:
             StorageError: nothing was committed, and nothing that was there is harmed.
         """
         path = f"{self._folder}/{ref.epoch:08d}-{ref.batch:08d}"
-        files = {STATE_FILE: encode(tree)}
+        pieces: dict[str, Piece] = {}
+        files = {STATE_FILE: encode(tree, pieces)} | self._shared(pieces)
         ref = replace(ref, uri=path)
         whole = {"checkpoint": ref.to_json(), "saved_at": time.time(), **metadata}
         try:
-            self._store.commit(path, files, whole)
+            self._note(self._store.commit(path, files, whole))
         except ExistsError:
             if self._is_whole(path) and self._ref(path).digest == ref.digest:
                 return ref  # an attempt that died right after its commit got this far
             logger.warning("%s is damaged or of other weights; moved aside", path)
             self._store.quarantine(path)
-            self._store.commit(path, files, whole)
+            self._note(self._store.commit(path, files, whole))
         return ref
 
     def refs(self) -> list[CheckpointRef]:
@@ -89,7 +94,10 @@ class CheckpointManager:
             IntegrityError: bytes are not what the manifest says.
             NotFoundError: it is not there.
         """
-        return self._store.read_tree(ref.uri, STATE_FILE)
+        commit = self._store.open(ref.uri)
+        tree = self._store.read_tree(ref.uri, STATE_FILE)
+        self._note(commit)
+        return tree
 
     def metadata(self, ref: CheckpointRef) -> dict[str, Any]:
         """What else stands in its manifest."""
@@ -134,10 +142,23 @@ class CheckpointManager:
 
     def _is_whole(self, path: str) -> bool:
         try:
-            self._store.read(path, STATE_FILE)
-        except (IntegrityError, NotFoundError):
+            return not self._store.verify(path).problems
+        except NotFoundError:
             return False
-        return True
+
+    def _shared(self, pieces: dict[str, Piece]) -> dict[str, Content]:
+        """Pieces, each with where the newest known checkpoint holds it."""
+        held = self._held
+        return {file: replace(one, held=held.get(one.digest, "")) for file, one in pieces.items()}
+
+    def _note(self, commit: Commit) -> None:
+        """Remember where the pieces of a checkpoint lie that was just written, or read whole.
+
+        Of no other: whoever has not looked at a piece cannot tell that it is still as it was, and
+        would hand its damage on.
+        """
+        segments = [file for file in commit.files if file.startswith(f"{SEGMENTS}/")]
+        self._held = {commit.files[file].digest: commit.place(file) for file in segments}
 
 
 def _checked(metadata: Mapping[str, Any], path: str) -> CheckpointRef:

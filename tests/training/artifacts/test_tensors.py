@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
 from training.artifacts import decode, digest, encode
-from training.artifacts.tensors import DTYPES, MAX_HEADER
+from training.artifacts.dtypes import DTYPES
+from training.artifacts.tensors import MAX_HEADER
 from training.errors import StorageError
 
 DTYPE = st.sampled_from([*DTYPES.values(), *(d.newbyteorder(">") for d in DTYPES.values())])
