@@ -12,6 +12,7 @@ import logging
 import shutil
 import statistics
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,7 +80,7 @@ def whole(folder: Path, *, in_flow: bool) -> float:
 def state_bytes(hidden: tuple[int, int]) -> int:
     """Weights, and twice as much of the optimizer's memory, in single precision."""
     widths = (32, *hidden, 1)
-    return 3 * 4 * sum(a * b + b for a, b in zip(widths, widths[1:], strict=False))
+    return 3 * 4 * sum(a * b + b for a, b in pairwise(widths))
 
 
 def rows() -> Iterator[Row]:

@@ -224,7 +224,8 @@ class TrainingRun:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Answer SIGINT and SIGTERM with a checkpoint while epochs are trained."""
-        with graceful_stop(self.session.control, self.config.execution.grace_seconds):
+        grace = self.config.execution.grace_seconds
+        with self.store.drafting(), graceful_stop(self.session.control, grace):
             try:
                 yield
             except InterruptedRunError as error:
