@@ -118,7 +118,8 @@ class Row:
 
     Attributes:
         turns: gives a turn a round, for as many rounds as it is asked for; seconds, or bytes.
-        rounds: counted ones; one more before them warms caches up.
+        rounds: counted ones.
+        warm: rounds before them, which warm caches up.
     """
 
     name: str
@@ -126,12 +127,13 @@ class Row:
     aim: Aim
     turns: Callable[[int], Iterator[Turn]]
     rounds: int = 7
+    warm: int = 1
     note: str = ""
 
     def measure(self, rounds: int | None = None) -> Measured:
         """Take the turns."""
         count = rounds or self.rounds
-        taken = list(self.turns(count + 1))[1:]
+        taken = list(self.turns(count + self.warm))[self.warm :]
         first, ours, again = (list(side) for side in zip(*taken, strict=True))
         bare = [(one + two) / 2 for one, two in zip(first, again, strict=True)]
         figure = Spread.of(self.aim.figures(ours, bare))
@@ -146,7 +148,7 @@ class Row:
             Spread.of(noise.figures(again, first)),
             *map(Spread.of, scaled),
             self.aim.unit,
-            count,
+            len(taken),
             self.note,
         )
 
