@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SIZES = {(880, 880): 640, (2860, 2860): 320}
-"""Hidden units (a state of 10 MB, of 100 MB), and rows an epoch: batches take longer than a save."""
+"""Hidden units (a state of 10 MB, of 100 MB), and rows an epoch: longer than a save takes."""
 EPOCHS, WARM = 8, 2
 
 

@@ -115,18 +115,21 @@ class TrainingRun:
             DataError: the data are wrong, with all findings.
             ConfigError: this is not the run that was named.
         """
-        if hasattr(self, "identity"):
+        if hasattr(self, "data") and hasattr(self, "identity"):
             return dict(self.data.description)
         self.read_data()
-        fingerprint = self.data.fingerprint
+        self.identify(self.data.fingerprint)
+        refuse_another_run(self, self.expect)
+        return dict(self.data.description)
+
+    def identify(self, fingerprint: str) -> None:
+        """Which run this is, by the fingerprint of its data; nothing is written."""
         parent = self.parent if self.start_from is None else origin_of(self, self.start_from)
         self.identity = Identity(self.identity_config(), fingerprint, self.slot, parent)
         self.run_id = self.identity.run_id(self.config.name)
         self.record = RunRecord(self.store, self.run_id)
         folder = f"{self.record.folder}/checkpoints"
         self.checkpoints = CheckpointManager(self.store, folder, self.config.checkpoints.keep)
-        refuse_another_run(self, self.expect)
-        return dict(self.data.description)
 
     def identity_config(self) -> dict[str, Any]:
         """What of the configuration and the callbacks decides which run this is."""
