@@ -16,7 +16,8 @@ extras := $(if $(EXTRAS),$(VENV)/.installed-extras-$(EXTRAS))
 unfinished := $(VENV)/.installing
 
 .NOTPARALLEL:
-.PHONY: help setup train up down deploy test test-long check bench screenshots clean again
+.PHONY: help setup train up down deploy test test-long check bench bench-rooms bench-peers \
+	screenshots schema clean again
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
@@ -48,9 +49,19 @@ check: $(dev) $(extras)  ## lint, format, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(dev) $(extras)  ## run the benchmarks; each prints a table
-	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; \
-	$(BIN)/python "$$script"; done
+bench: $(dev) $(extras)  ## each row beside its limit, in one table; BENCH="--scripts engine start"
+	@$(BIN)/python -m tests.benchmarks.suite $(BENCH)
+
+bench-rooms: $(dev) $(extras)  ## benchmarks of single rooms: stores, registry, data, models, scoring
+	@set -e; for room in store artifacts registry data numpy_model resume score; do \
+	echo "== $$room"; $(BIN)/python -m tests.benchmarks.bench_$$room; done
+
+bench-peers: $(dev)  ## other frameworks, each in an environment of its own
+	@$(BIN)/python -m tests.benchmarks.peers $(BENCH)
+
+schema: $(base)  ## write the JSON schema that `retrain schema` prints, after a change of it
+	@$(BIN)/python -c 'import json; from training.config import RunConfig; \
+	print(json.dumps(RunConfig.model_json_schema()))' > flows/cli/schema.json
 
 screenshots: $(dev) $(extras)  ## take the pictures of docs/ui.md; needs Chromium
 	@$(BIN)/python -c 'from tests.screenshots.browser import require; require()'

@@ -128,7 +128,7 @@ def train_model(run: TrainingRun) -> TrainingResult:
     create_model.with_options(**once)(run)
     alarm = SlowEpochAlarm(run, flow_run.id)
     dashboard = Dashboard(run, alarm.pace)
-    with run.watching(), alarm:
+    with run.watching(), policies.results.store.drafting(), alarm:
         overlap = run.config.checkpoints.overlap
         train_epochs(run.session, policies, dashboard, alarm, overlap=overlap)
     metrics = evaluate_model.with_options(**once)(run)
@@ -189,11 +189,11 @@ def _reference(
     engine: TrainingEngine, session: Session, epoch: int, policies: Policies, *, believe: bool
 ) -> CheckpointRef:
     """The task returns a state, for its message; the reference is that state's result."""
-    options = policies.remembered(believe=believe, timeout=policies.epoch_timeout())
-    state = train_epoch.with_options(**options)(engine, session, epoch, return_state=True)
+    task = policies.remembering(train_epoch, believe=believe, timeout=policies.epoch_timeout())
+    state = task(engine, session, epoch, return_state=True)
     return CheckpointRef(**state.result())
 
 
 def _save(session: Session, staged: CheckpointRef, policies: Policies, *, believe: bool) -> None:
-    options = policies.remembered(believe=believe)
-    save_checkpoint.with_options(**options)(session, staged.epoch, staged.to_json())
+    task = policies.remembering(save_checkpoint, believe=believe)
+    task(session, staged.epoch, staged.to_json())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from tasks.results import ResultStorage
     from training.config import ExecutionConfig
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 logger = logging.getLogger("training.tasks")
 
@@ -56,6 +59,7 @@ class Policies:
     execution: ExecutionConfig
     results: ResultStorage
     run_id: str
+    _made: dict[tuple[Any, ...], Task[..., Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, execution: ExecutionConfig, storage: str, run_id: str) -> Policies:
@@ -81,6 +85,16 @@ class Policies:
             "result_storage": self.results,
             "result_serializer": PLAIN_JSON,
         }
+
+    def remembering(
+        self, task: Task[P, R], *, believe: bool, timeout: float | None = None
+    ) -> Task[P, R]:
+        """A task of an epoch with the options of `remembered`; made once, since that takes time."""
+        key = (task.name, believe, timeout)
+        if key not in self._made:
+            options = self.remembered(believe=believe, timeout=timeout)
+            self._made[key] = task.with_options(**options)
+        return self._made[key]
 
     def epoch_timeout(self) -> float | None:
         """The outer guard of a task of epochs."""

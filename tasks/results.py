@@ -36,7 +36,8 @@ class ResultStorage(WritableFileSystem):
     """Folder or URL of the artifact store."""
 
     @cached_property
-    def _store(self) -> ArtifactStore:
+    def store(self) -> ArtifactStore:
+        """Where they are."""
         return ArtifactStore(self.storage)
 
     def read_path(self, path: str, _sync: bool = True) -> bytes:  # type: ignore[override] # noqa: FBT001, FBT002 - Prefect calls it with _sync
@@ -45,7 +46,7 @@ class ResultStorage(WritableFileSystem):
         Raises:
             RetrainError: there is none, or it is damaged; Prefect then runs the task.
         """
-        body = self._store.document(self._place(path))
+        body = self.store.document(self._place(path))
         if not isinstance(body.get("metadata"), dict) or "result" not in body:
             raise StorageError(f"{self._place(path)} is no record of a result; remove it")
         serializer = PLAIN_JSON.model_dump(mode="json")
@@ -57,7 +58,7 @@ class ResultStorage(WritableFileSystem):
         record = json.loads(content)
         metadata = {name: record["metadata"].get(name) for name in _METADATA}
         body = {"metadata": metadata, "result": json.loads(record["result"])}
-        self._store.replace(self._place(path), body, durable=False)
+        self.store.replace(self._place(path), body, durable=False)
 
     def _place(self, path: str) -> str:
         """A key is `RUN/STEP`; anything else is no result of ours."""

@@ -12,7 +12,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed
 
-from training.callbacks.logging import format_metrics
+from training.metrics import format_metrics
 from training.secrets import unspoken
 from training.state import CheckpointRef
 

@@ -45,6 +45,11 @@ def number(name: str, value: object) -> float:
     )
 
 
+def format_metrics(metrics: Metrics) -> str:
+    """`loss 0.6931  val_loss 0.6928`, four significant digits each."""
+    return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+
+
 class LateMetrics(Mapping[str, float]):
     """Metrics that a device still computes: reading one waits for it, and so is put off."""
 

@@ -25,12 +25,14 @@ from training.errors import (
 )
 from training.models.launch import help_out, is_helper, release_helpers
 from training.run import RunRecord, TrainingRun, refuse_where_busy, resume_command
+from training.run.known import evidence_of, finished_before, keep_evidence
 from training.run.start import decide
 from training.secrets import refuse_untrusted, without_secrets
 
 if TYPE_CHECKING:
     from training.config import RunConfig
     from training.run import Resume
+    from training.run.start import Start
 
 
 NO_USE_TO_GO_ON = (BusyError, MetricError)
@@ -99,12 +101,13 @@ def _lead(job: Job, *, as_json: bool) -> None:
         resume=job.resume,
         trusted=job.trusted,
     )
-    run.check()
-    start = decide(run, job.resume)
+    evidence = evidence_of(run)
+    start = finished_before(run, evidence) or _found_out(run)
     if start.is_complete:
         run.start = start
         print_result(run.completed(), as_json=as_json)
         _tell_prefect_late(run)
+        _keep(run, evidence)
         return
     refuse_where_busy(run)
     try:
@@ -116,6 +119,19 @@ def _lead(job: Job, *, as_json: bool) -> None:
         _explain_end(run, error, as_json=as_json)
         raise
     print_result(run.result, as_json=as_json)
+    _keep(run, evidence)
+
+
+def _found_out(run: TrainingRun) -> Start:
+    """In the long way: by its data."""
+    run.check()
+    return decide(run, run.resume)
+
+
+def _keep(run: TrainingRun, evidence: str | None) -> None:
+    """What the run can be found again by, if its source did not change while it was read."""
+    if evidence is not None and evidence == evidence_of(run):
+        keep_evidence(run, evidence)
 
 
 def _train(run: TrainingRun, job: Job, screen: Screen, *, as_json: bool) -> None:

@@ -10,7 +10,7 @@ import yaml
 
 from flows.cli.table import print_table
 from training.artifacts import ArtifactStore
-from training.callbacks.logging import format_metrics
+from training.metrics import format_metrics
 
 if TYPE_CHECKING:
     from training.config import RunConfig

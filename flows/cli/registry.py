@@ -11,10 +11,9 @@ import yaml
 
 from flows.cli.table import print_table
 from training.artifacts import ArtifactStore
-from training.callbacks.logging import format_metrics
 from training.errors import InputError
+from training.metrics import format_metrics
 from training.registry import ModelReference, ModelRegistry, open_registry
-from training.registry.promotion import DecisionLog, approve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,6 +135,8 @@ def promote(
     now = registry.alias(version.name, alias)
     expected = now if expect is None else expect or None
     if _awaits(registry, version, alias) and expected == now:
+        from training.registry.promotion import approve
+
         approve(registry, version, why=why)
     elif now != version.version or expected != now:
         registry.set_alias(version.name, alias, version.version, expect=expected, why=why)
@@ -143,6 +144,8 @@ def promote(
 
 
 def _awaits(registry: ModelRegistry, version: ModelVersion, alias: str) -> bool:
+    from training.registry.promotion import DecisionLog
+
     last = DecisionLog(registry, version).last()
     return last is not None and (last.verdict, last.alias) == ("await-approval", alias)
 

@@ -1,61 +1,94 @@
-"""What saving while the next epoch is trained gains: epochs with a checkpoint each, on and off.
+"""How long the training stands still for a checkpoint that is saved while it goes on.
 
-Run it by itself: `python tests/benchmarks/bench_overlap.py`. The two take turns; a row a size of
-the checkpoint, whole trainings of a few epochs in plain Python.
+Run it with `python -m tests.benchmarks.bench_overlap`. The pause is from the end of an epoch to the
+begin of the next, in plain Python with `checkpoints.overlap`; its limit is one copy of the arrays
+of the state into memory that is there already. A last row says what overlapping gains: whole
+epochs with it, beside those without.
 """
 
 from __future__ import annotations
 
 import logging
+import statistics
 import tempfile
+from functools import partial
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.config.load import parse_config
-from training.engine import TrainingEngine
-from training.run import TrainingRun
+from tests.benchmarks.bench_epoch import state_bytes, train
+from tests.benchmarks.harness import Aim, Row, in_turn, main
+from tests.benchmarks.served import config_of
 
-EPOCHS, ROUNDS = 6, 5
-HIDDEN = {"0.1 MB": [64, 64], "12 MB": [980, 980], "50 MB": [2020, 2020]}
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
-
-def seconds(folder: Path, hidden: list[int], *, overlap: bool) -> float:
-    """An epoch of a whole training, with its checkpoint."""
-    config = parse_config(
-        {
-            "data": {"source": {"type": "sample", "end": "2002-01-01"}},
-            "model": {"type": "mlp", "hidden": hidden},
-            "training": {"epochs": EPOCHS, "batch_size": 64, "optimizer": {"type": "adam"}},
-            "checkpoints": {"overlap": overlap},
-        }
-    )
-    run = TrainingRun(config, folder / f"{overlap}")
-    run.load_data()
-    run.resume = "never"
-    began = perf_counter()
-    TrainingEngine().finish(run)
-    return (perf_counter() - began) / EPOCHS
+SIZES = {(880, 880): 640, (2860, 2860): 320}
+"""Hidden units (a state of 10 MB, of 100 MB), and rows an epoch: longer than a save takes."""
+EPOCHS, WARM = 8, 2
 
 
-def main(folder: Path) -> None:
-    """Print the table."""
-    print(f"{'checkpoint':12}{'off, ms':>10}{'on, ms':>10}{'on / off':>10}  (lowest, highest)")
-    for size, hidden in HIDDEN.items():
-        pairs = np.array(
-            [
-                [seconds(folder, hidden, overlap=overlap) for overlap in (False, True)]
-                for _ in range(ROUNDS + 1)
-            ][1:]
+def copy_of(size: int) -> Callable[[], float]:
+    """One copy of so many bytes, into memory that was written before; the median of a few."""
+    state = [np.ones(size // 12, np.float32) for _ in range(3)]
+    buffers = [np.ones_like(array) for array in state]
+
+    def copy() -> float:
+        seconds = []
+        for _ in range(5):
+            began = perf_counter()
+            for array, buffer in zip(state, buffers, strict=True):
+                np.copyto(buffer, array)
+            seconds.append(perf_counter() - began)
+        return statistics.median(seconds)
+
+    return copy
+
+
+def config(hidden: tuple[int, int], *, overlap: bool) -> dict[str, Any]:
+    """Of a training with a checkpoint each epoch."""
+    return config_of(hidden, EPOCHS, checkpoints={"overlap": overlap})
+
+
+def pause(folder: Path, hidden: tuple[int, int], rows: int) -> float:
+    """The median of a training's pauses."""
+    clock = train(folder, config(hidden, overlap=True), rows, in_flow=False)
+    return statistics.median(clock.pauses()[WARM:])
+
+
+def epoch(folder: Path, hidden: tuple[int, int], rows: int, *, overlap: bool) -> float:
+    """The median of a training's whole epochs."""
+    began = train(folder, config(hidden, overlap=overlap), rows, in_flow=False).began
+    return statistics.median(np.diff(began)[WARM:])
+
+
+def rows() -> Iterator[Row]:
+    """A pause for each size, and the gain at the largest."""
+    logging.getLogger("training").setLevel(logging.WARNING)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for hidden, count in SIZES.items():
+            size = state_bytes(hidden)
+            yield Row(
+                f"pause for a checkpoint of {size / 1e6:.0f} MB, saving overlapped",
+                "one copy of the state in memory",
+                Aim("above", 1.0, "ms", 1e-3),
+                in_turn(copy_of(size), partial(pause, folder, hidden, count)),
+                rounds=5,
+            )
+        yield Row(
+            f"an epoch with a checkpoint of {size / 1e6:.0f} MB, saving overlapped",
+            "saving waited for",
+            Aim("times", 1.0, "ms", 1e-3),
+            in_turn(
+                partial(epoch, folder, hidden, count, overlap=False),
+                partial(epoch, folder, hidden, count, overlap=True),
+            ),
+            rounds=3,
         )
-        off, on = np.median(pairs, axis=0) * 1e3
-        ratios = pairs[:, 1] / pairs[:, 0]
-        spread = f"({ratios.min():.2f}, {ratios.max():.2f})"
-        print(f"{size:12}{off:10.1f}{on:10.1f}{np.median(ratios):10.2f}  {spread}")
 
 
 if __name__ == "__main__":
-    logging.getLogger("training").setLevel(logging.WARNING)
-    with tempfile.TemporaryDirectory(dir=".") as here:
-        main(Path(here))
+    main(rows)

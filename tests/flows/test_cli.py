@@ -229,6 +229,7 @@ def test_validate_prints_a_configuration_that_means_the_same_and_writes_nothing(
 
 
 def test_schema_is_the_configurations_own(retrain: Retrain) -> None:
+    """It is kept in a file: `make schema` writes it anew after a change of the configuration."""
     code, out, _ = retrain("schema")
     assert (code, json.loads(out)) == (0, json.loads(json.dumps(RunConfig.model_json_schema())))
 

@@ -73,6 +73,10 @@ class Backend(Protocol):
         """Write a small file whole, over one that may be there."""
         ...
 
+    def drafting(self) -> AbstractContextManager[None]:
+        """Many a `replace` that need not be durable is to come, until the end."""
+        ...
+
     def reader(self, path: str) -> AbstractContextManager[Reader]:
         """Open a file; NotFoundError if there is none."""
         ...

@@ -25,6 +25,7 @@ from training.secrets import refuse_credentials, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from training.artifacts.backend import Content
     from training.artifacts.manifest import FileEntry
@@ -161,6 +162,10 @@ class Objects:
         """Put an object, over one that may be there; all puts are durable."""
         with self._explained(f"write {path}"):
             self._fs.pipe_file(self._key(path), data)
+
+    def drafting(self) -> AbstractContextManager[None]:
+        """An object is put at once: there is nothing to prepare."""
+        return nullcontext()
 
     def put(self, path: str, content: Content) -> None:
         """Put a large object, piece by piece."""

@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from training.callbacks.base import CallbackBase
+from training.metrics import format_metrics
 
 if TYPE_CHECKING:
     from training.callbacks.records import (
@@ -15,14 +16,8 @@ if TYPE_CHECKING:
         ErrorRecord,
         TrainRecord,
     )
-    from training.types import Metrics
 
 LOGGER_NAME = "training.progress"
-
-
-def format_metrics(metrics: Metrics) -> str:
-    """`loss 0.6931  val_loss 0.6928`, four significant digits each."""
-    return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
 
 
 class LoggingCallback(CallbackBase):

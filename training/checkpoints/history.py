@@ -41,6 +41,7 @@ class History:
         self._folder = folder
         self._blocks = 0
         self._tail: list[Row] = []
+        self._last_read: tuple[int, list[Row]] = (-1, [])
         self.first_epoch = first_epoch
 
     def __len__(self) -> int:
@@ -64,8 +65,11 @@ class History:
     def row(self, epoch: int) -> Row:
         """The row of an epoch, counted from 1."""
         block, at = divmod(epoch - self.first_epoch, BLOCK)
-        rows = self._read(block) if block < self._blocks else self._tail
-        return rows[at if block < self._blocks else at + (block - self._blocks) * BLOCK]
+        if block >= self._blocks:
+            return self._tail[at + (block - self._blocks) * BLOCK]
+        if self._last_read[0] != block:  # the next row that is asked for is mostly its neighbour
+            self._last_read = (block, self._read(block))
+        return self._last_read[1][at]
 
     @property
     def last_metrics(self) -> dict[str, float]:
@@ -95,6 +99,7 @@ class History:
         require(state, {"blocks": int, "first_epoch": int, "tail": list}, self._folder, "history")
         self._blocks = state["blocks"]
         self.first_epoch = state["first_epoch"]
+        self._last_read = (-1, [])
         self._tail = [dict(require(row, _ROW, self._folder, "a row")) for row in state["tail"]]
 
     def _path(self, block: int) -> str:

@@ -36,6 +36,7 @@ class CheckpointManager:
         self._keep = keep
         self._saved_at: dict[str, float] = {}
         self._held: dict[str, str] = {}
+        self._own: dict[str, CheckpointRef] = {}
 
     def save(
         self, ref: CheckpointRef, tree: dict[str, Any], metadata: Mapping[str, Any]
@@ -63,6 +64,7 @@ class CheckpointManager:
             logger.warning("%s is damaged or of other weights; moved aside", path)
             self._store.quarantine(path)
             self._note(self._store.commit(path, files, whole))
+        self._own[path], self._saved_at[path] = ref, whole["saved_at"]
         return ref
 
     def refs(self) -> list[CheckpointRef]:
@@ -108,11 +110,12 @@ class CheckpointManager:
         gone = self.unneeded()
         for uri in gone:
             self._store.remove(uri)
+            self._own.pop(uri, None)
         return gone
 
     def unneeded(self) -> list[str]:
         """The places of those that no rule names."""
-        refs = self.refs()
+        refs = list(self._readable(self._own))
         stays = kept(self._keep, refs, self._saved_at)
         return [ref.uri for ref in refs if ref.uri not in stays]
 
@@ -126,10 +129,11 @@ class CheckpointManager:
         for name in reversed(self._store.children(self._folder)):
             yield f"{self._folder}/{name}"
 
-    def _readable(self) -> Iterator[CheckpointRef]:
+    def _readable(self, own: Mapping[str, CheckpointRef] | None = None) -> Iterator[CheckpointRef]:
+        """Those whose manifest can be read, or is known because this process wrote it."""
         for path in self._paths():
             try:
-                yield self._ref(path)
+                yield (own or {}).get(path) or self._ref(path)
             except (IntegrityError, NotFoundError) as error:
                 logger.warning("skipped a damaged checkpoint: %s", error)
 

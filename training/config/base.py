@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from training.config.docs import descriptions
 from training.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
 Count = Annotated[int, Field(strict=True, ge=0)]
 Positive = Annotated[int, Field(strict=True, ge=1)]
@@ -25,9 +31,12 @@ IF_SET: dict[str, Any] = {"identity": "if set"}
 
 
 class Section(BaseModel):
-    """A part of a configuration: frozen, and an unknown key is an error with a suggestion."""
+    """A part of a configuration: frozen, and an unknown key is an error with a suggestion.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    What checks it is built when it is first used, with all that it contains.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -39,6 +48,19 @@ class Section(BaseModel):
                     context = {"key": str(key), "hint": hint}
                     raise PydanticCustomError(UNKNOWN_KEY, "unknown key '{key}'; {hint}", context)
         return data
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """With the string below each key as its description."""
+        schema = handler(core_schema)
+        keys = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, text in descriptions(cls).items():
+            field = cls.model_fields.get(name)
+            if field is not None:
+                keys[field.alias or name].setdefault("description", text)
+        return schema
 
     @classmethod
     def _names(cls) -> set[str]:

@@ -60,7 +60,7 @@ class EarlyStoppingConfig(Section):
 class CustomCallbackConfig(Section):
     """A class of the user's own; every other key is an argument of its constructor."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     type: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
     """`module:Class`."""
@@ -103,9 +103,7 @@ class CheckpointsConfig(Section):
     """Save while the next epoch is trained, which can pay where a save takes more than 10 ms; a
     second copy of the state is held in memory, and a kill may cost one epoch more."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     @model_validator(mode="after")
     def _overlap_registers_nothing(self) -> CheckpointsConfig:

@@ -15,7 +15,7 @@ class SklearnPart(Section):
     A plain name stands for one without arguments.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     type: Annotated[str, Field(pattern=r"^([A-Za-z_][\w.]*:)?[A-Za-z_]\w*$")]
     """The class's name in scikit-learn, or `module:Class`."""

@@ -45,7 +45,7 @@ class MlpConfig(Section):
 class CustomModelConfig(Section):
     """A class of the user's own; every other key is an argument of its constructor."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     type: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
     """`module:Class`."""

@@ -84,7 +84,7 @@ class CustomNetwork(Section):
     or (rows, window, features), and gives (rows,) or (rows, outputs): log-odds for classes.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     type: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
     """`module:Class`."""
@@ -104,7 +104,7 @@ Network = Annotated[
 class LossConfig(Section):
     """A loss of torch.nn or one's own; every other key is an argument of its constructor."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     type: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
     """`module:Class`, such as `torch.nn:HuberLoss`."""

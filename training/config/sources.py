@@ -165,7 +165,7 @@ class CustomSource(_Rows):
     `start`, `end`, `as_of` and `columns` are handed on to a function that has such arguments.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     type: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
     """`module:function`."""

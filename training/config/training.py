@@ -39,7 +39,7 @@ class AdamConfig(Section):
 class CustomOptimizerConfig(Section):
     """Any optimizer of PyTorch's kind, for models in PyTorch; every other key is an argument."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     type: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
     """`module:Class`, such as `torch.optim:RMSprop`."""
@@ -115,7 +115,7 @@ class PlateauSchedule(Section):
 class CustomScheduleConfig(Section):
     """Any schedule of PyTorch's kind, for models in PyTorch; every other key is an argument."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     type: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
     """`module:Class`, such as `torch.optim.lr_scheduler:OneCycleLR`."""

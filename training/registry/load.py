@@ -6,12 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import TypeAdapter
 
-from training.config import ModelConfig
-from training.config.model import trading_of
-from training.data import FeaturePipeline
-from training.models import ModelFactory
 from training.types import ModelSpec
 
 if TYPE_CHECKING:
@@ -19,6 +14,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from training.data import FeaturePipeline
     from training.models import Model
     from training.registry.registry import ModelRegistry
     from training.registry.version import ModelVersion
@@ -77,6 +73,13 @@ def load_model(
         IntegrityError: bytes are not what its manifest says.
         ConfigError: its class is not among the trusted.
     """
+    from pydantic import TypeAdapter
+
+    from training.config import ModelConfig
+    from training.config.model import trading_of
+    from training.data import FeaturePipeline
+    from training.models import ModelFactory
+
     version = registry.get(reference)
     config = TypeAdapter[ModelConfig](ModelConfig).validate_python(version.card["config"]["model"])
     model = ModelFactory(trusted).get_model(config, ModelSpec(**version.card["spec"]))

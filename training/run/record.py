@@ -7,6 +7,7 @@ Under `runs/RUN`::
     heartbeats/00000001.json it was alive then; see `training.run.lease`
     endings/00000001.json    it ended and could say so; one that was killed has none
     heard/00000001.json      the orchestrator heard of that ending; may be lost
+    source.json              what a finished run is known by without its data; may be lost
     progress.json            the last epoch that was begun; may be lost, nothing depends on it
     checkpoints/, history/   see `training.checkpoints`
     report                   the report in Markdown

@@ -123,18 +123,21 @@ class TrainingRun:
             DataError: the data are wrong, with all findings.
             ConfigError: this is not the run that was named.
         """
-        if hasattr(self, "identity"):
+        if hasattr(self, "data") and hasattr(self, "identity"):
             return dict(self.data.description)
         self.read_data()
-        fingerprint = self.data.fingerprint
+        self.identify(self.data.fingerprint)
+        refuse_another_run(self, self.expect)
+        return dict(self.data.description)
+
+    def identify(self, fingerprint: str) -> None:
+        """Which run this is, by the fingerprint of its data; nothing is written."""
         parent = self.parent if self.start_from is None else origin_of(self, self.start_from)
         self.identity = Identity(self.identity_config(), fingerprint, self.slot, parent)
         self.run_id = self.identity.run_id(self.config.name)
         self.record = RunRecord(self.store, self.run_id)
         folder = f"{self.record.folder}/checkpoints"
         self.checkpoints = CheckpointManager(self.store, folder, self.config.checkpoints.keep)
-        refuse_another_run(self, self.expect)
-        return dict(self.data.description)
 
     def identity_config(self) -> dict[str, Any]:
         """What of the configuration and the callbacks decides which run this is."""
@@ -235,7 +238,8 @@ class TrainingRun:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Answer SIGINT and SIGTERM with a checkpoint while epochs are trained."""
-        with graceful_stop(self.session.control, self.config.execution.grace_seconds):
+        grace = self.config.execution.grace_seconds
+        with self.store.drafting(), graceful_stop(self.session.control, grace):
             try:
                 yield
             except InterruptedRunError as error:

@@ -32,14 +32,20 @@ def read_sample(source: SampleSource) -> Rows:
     return Rows(frame.assign(date=dates), where)
 
 
-def _file(name: str) -> Path:
+def sample_file(name: str) -> Path | None:
+    """Where the package has it; None: the package is not installed."""
     spec = find_spec("arch")  # importing the package would cost 1.5 s and 150 MB
-    if spec is None or spec.origin is None:
+    origin = spec.origin if spec else None
+    return None if origin is None else Path(origin).parent / "data" / name / f"{name}.csv.gz"
+
+
+def _file(name: str) -> Path:
+    path = sample_file(name)
+    if path is None:
         raise DataError(
             f"sample {name}: is a data file of the package 'arch', which is not installed; "
             f"install it with: {INSTALL}"
         )
-    path = Path(spec.origin).parent / "data" / name / f"{name}.csv.gz"
     if not path.is_file():
         raise DataError(f"sample {name}: {path} is not there; install the package: {INSTALL}")
     return path
