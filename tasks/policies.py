@@ -94,7 +94,8 @@ class Policies:
         if key not in self._made:
             options = self.remembered(believe=believe, timeout=timeout)
             self._made[key] = task.with_options(**options)
-        return self._made[key]
+        made: Task[P, R] = self._made[key]
+        return made
 
     def epoch_timeout(self) -> float | None:
         """The outer guard of a task of epochs."""

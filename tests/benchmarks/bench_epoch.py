@@ -44,7 +44,7 @@ def train(folder: Path, config: dict[str, Any], rows: int, *, in_flow: bool = Tr
     run = TrainingRun(parsed, storage, manager=manager, callbacks=[clock])
     if in_flow:
         token = PREPARED.set(run)
-        flow(parsed, str(storage))
+        flow(parsed, storage=str(storage))
         PREPARED.reset(token)
         deliver()
     else:

@@ -62,7 +62,7 @@ def long_run(folder: Path) -> tuple[Resident, int]:
     manager = DataManager(config.data, frame=frame)
     run = TrainingRun(config, folder / "storage", manager=manager, callbacks=[clock])
     token = PREPARED.set(run)
-    flow(config, str(folder / "storage"))
+    flow(config, storage=str(folder / "storage"))
     PREPARED.reset(token)
     return clock, sum(path.is_file() for path in (folder / "storage").rglob("*"))
 

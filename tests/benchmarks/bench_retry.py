@@ -40,7 +40,7 @@ def again(folder: Path) -> float:
     run.store.remove(f"{run.record.folder}/outcome.json")  # as if it had died right before
     token = PREPARED.set(run)
     began = perf_counter()
-    flow(config, str(folder / "storage"))
+    flow(config, storage=str(folder / "storage"))
     seconds = perf_counter() - began
     PREPARED.reset(token)
     deliver()

@@ -87,7 +87,7 @@ def cost(
         requests.clear()
         token = PREPARED.set(run)
         try:
-            train(config, str(storage))
+            train(config, storage=str(storage))
         finally:
             PREPARED.reset(token)
             deliver()
