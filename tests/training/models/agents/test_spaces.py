@@ -40,6 +40,11 @@ def test_others_are_refused_by_name() -> None:
 
     with pytest.raises(ConfigError, match="Text"):
         to_json(spaces.Text(5))
-    for damaged in ({"type": "box"}, {"type": "own"}, {}, {"type": "discrete", "n": -1, "start": 0}):
+    for damaged in (
+        {"type": "box"},
+        {"type": "own"},
+        {},
+        {"type": "discrete", "n": -1, "start": 0},
+    ):
         with pytest.raises(IntegrityError, match="stored space"):
             from_json(damaged)
