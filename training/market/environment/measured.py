@@ -37,10 +37,10 @@ class MeasuredEnv(TradingEnv):
 
     def step(self, action: Any) -> tuple[Array, float, bool, bool, dict[str, Any]]:  # noqa: ANN401 - as gymnasium has it
         """As `TradingEnv.step`."""
-        *rest, info = super().step(action)
-        if rest[2] or rest[3]:
+        seen, reward, terminated, truncated, info = super().step(action)
+        if terminated or truncated:
             info["measures"] = self.measures()
-        return (*rest, info)
+        return seen, reward, terminated, truncated, info
 
     def measures(self) -> dict[str, float]:
         """Return and risk of the episode up to now, after costs."""
