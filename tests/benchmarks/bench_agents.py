@@ -92,7 +92,7 @@ def through_engine(name: str) -> float:
 def peak(way: str, name: str) -> float:
     """Megabytes of a fresh process."""
     command = [sys.executable, __file__, way, name]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - this script
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     return float(done.stdout.split()[-1])
 
 

@@ -10,7 +10,6 @@ from gymnasium import spaces
 from training.config.actions import PositionActions
 from training.config.rewards import LogReturnReward
 from training.config.trading import LimitsConfig, WholeWindow
-from training.market.backtest import Backtest
 from training.market.environment.single import TradingEnv
 
 if TYPE_CHECKING:
@@ -44,9 +43,7 @@ class MeasuredEnv(TradingEnv):
 
     def measures(self) -> dict[str, float]:
         """Return and risk of the episode up to now, after costs."""
-        ledger = self.ledger()
-        done = Backtest(ledger.positions, ledger.turnover, ledger.returns)
-        return done.measures(self.market.bars_per_year)
+        return self.ledger().backtest().measures(self.market.bars_per_year)
 
     def baselines(self) -> dict[str, dict[str, float]]:
         """What others would have earned on the same bars at the same costs: `buy_and_hold`."""
