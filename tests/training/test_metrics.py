@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from training.errors import ConfigError, MetricError
-from training.metrics import MetricSums, Monitor, number
+from training.metrics import MeanOf, MetricSums, Monitor, number
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,16 @@ def test_nan_is_never_better_and_anything_is_better_than_nan() -> None:
 def test_a_watched_metric_that_is_not_measured_is_an_error_with_the_nearest_name() -> None:
     with pytest.raises(MetricError, match="did you mean 'val_loss'"):
         Monitor("val_los", "min").value({"loss": 1.0, "val_loss": 1.0})
+
+
+def test_a_mean_over_other_things_than_rows_counts_as_much_as_it_says() -> None:
+    """A batch in which no episode ended does not count, one with three counts three times."""
+    sums = MetricSums()
+    for reward in (MeanOf(10.0, 1), None, MeanOf(2.0, 3)):
+        told = {"loss": 1.0} if reward is None else {"loss": 1.0, "reward": reward}
+        sums.add(told, 64)
+    assert sums.means() == {"loss": 1.0, "reward": 4.0}
+    again = MetricSums()
+    again.load_state_dict(sums.state_dict())
+    again.add({"reward": MeanOf(12.0, 4)}, 64)
+    assert again.means()["reward"] == 8.0

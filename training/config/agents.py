@@ -98,7 +98,7 @@ class _Agent(Section):
     @property
     def steps_per_batch(self) -> int:
         """Steps between two updates, in all environments together."""
-        each: int = getattr(self, "train_freq", None) or getattr(self, "n_steps", 1)
+        each = int(getattr(self, "train_freq", 0) or getattr(self, "n_steps", 1))
         return each * self.environments
 
     @property

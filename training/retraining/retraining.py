@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from training.artifacts import ArtifactStore
+from training.config.agents import AGENTS
 from training.data import DataManager
 from training.errors import ConfigError, ConflictError, DataError, NotFoundError
 from training.evaluation import html_report
@@ -120,6 +121,12 @@ class Retraining:
             DataError: the data are stale, short or broken.
             ConfigError: the configuration cannot be trained.
         """
+        if isinstance(self._asked.model, AGENTS):
+            raise ConfigError(
+                f"model.type = {self._asked.model.type!r}: challenger and champion are compared by "
+                "their predictions, and an agent acts; train it with `retrain run`, and promote it "
+                "with `retrain models promote`"
+            )
         run, table = self._read()
         if table.symbol is not None:
             raise ConfigError(

@@ -218,7 +218,8 @@ def _of_class(
 ) -> Callable[[str], gym.Env[Any, Any]]:
     import gymnasium as gym
 
-    found, keys = import_class(config.type, trusted), dict(config.model_extra or {})
+    found: Any = import_class(config.type, trusted)
+    keys = dict(config.model_extra or {})
     parts = _parts(data)
     takes_part = "part" in signature(found).parameters
 

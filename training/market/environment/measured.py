@@ -10,7 +10,6 @@ from gymnasium import spaces
 from training.config.actions import PositionActions
 from training.config.rewards import LogReturnReward
 from training.config.trading import LimitsConfig, WholeWindow
-from training.market.backtest import Backtest
 from training.market.environment.single import TradingEnv
 
 if TYPE_CHECKING:
@@ -37,16 +36,14 @@ class MeasuredEnv(TradingEnv):
 
     def step(self, action: Any) -> tuple[Array, float, bool, bool, dict[str, Any]]:  # noqa: ANN401 - as gymnasium has it
         """As `TradingEnv.step`."""
-        *rest, info = super().step(action)
-        if rest[2] or rest[3]:
+        seen, reward, terminated, truncated, info = super().step(action)
+        if terminated or truncated:
             info["measures"] = self.measures()
-        return (*rest, info)
+        return seen, reward, terminated, truncated, info
 
     def measures(self) -> dict[str, float]:
         """Return and risk of the episode up to now, after costs."""
-        ledger = self.ledger()
-        done = Backtest(ledger.positions, ledger.turnover, ledger.returns)
-        return done.measures(self.market.bars_per_year)
+        return self.ledger().backtest().measures(self.market.bars_per_year)
 
     def baselines(self) -> dict[str, dict[str, float]]:
         """What others would have earned on the same bars at the same costs: `buy_and_hold`."""

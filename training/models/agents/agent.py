@@ -75,6 +75,8 @@ class Agent:
     """
 
     judged_by = "reward"
+    algorithm: Any
+    policy: Any
 
     def __init__(self, config: AgentConfig, spec: ModelSpec, worlds: Worlds | None) -> None:
         """Make everything, with the weights that follow from `spec.seed`.
@@ -154,7 +156,8 @@ class Agent:
         """
         told = []
         for number, one in zip(numbers.tolist(), self.episodes(numbers), strict=True):
-            baselines = getattr(self._measuring[number].unwrapped, "baselines", dict)()
+            measure: Any = getattr(self._measuring[number].unwrapped, "baselines", None)
+            baselines = measure() if measure else {}
             strategies = {OWN: one.info.get("measures", {}), **baselines}
             told.append(
                 {

@@ -88,7 +88,7 @@ def act_out(
     while alive.any():
         actions, memory = act(_stacked(observations), memory, starts)
         starts = np.zeros(count, bool)
-        for i in np.flatnonzero(alive):
+        for i in np.flatnonzero(alive).tolist():
             observation, reward, ended, cut, info = environments[i].step(actions[i])
             observations[i] = observation
             rewards[i] += float(reward)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _LEFT_OUT = {"n_updates", "learning_rate", "clip_range", "clip_range_vf"}
 
 
-class Recorder(Logger):
+class Recorder(Logger):  # type: ignore[misc] # the library is optional, so it has no types here
     """Keeps what an algorithm tells until the batch ends; it writes nothing."""
 
     def __init__(self) -> None:

@@ -52,11 +52,11 @@ class AgentRandomness:
             np.random.seed(seed % _LARGEST_SEED)  # noqa: NPY002 - of the generator that is ours
 
     def __enter__(self) -> None:
-        outside = np.random.get_bit_generator()
+        outside = np.random.get_bit_generator()  # type: ignore[attr-defined] # the stubs lack it
         untouched = outside is self._found and _bytes(outside) == self._left
         self._kept = None if untouched else _with_a_normal_kept()
         self._found = outside
-        np.random.set_bit_generator(self._numpy)
+        np.random.set_bit_generator(self._numpy)  # type: ignore[attr-defined] # as above
         self._torch.__enter__()
         if self._python is not None:
             self._python_outside = random.getstate()
@@ -67,7 +67,7 @@ class AgentRandomness:
             self._python = random.getstate()
             random.setstate(self._python_outside)
         self._torch.__exit__(*error)
-        np.random.set_bit_generator(self._found)
+        np.random.set_bit_generator(self._found)  # type: ignore[attr-defined] # as above
         if self._kept is not None:
             np.random.set_state(self._kept)  # noqa: NPY002 - whoever draws from it goes on
             self._left = b""  # a normal number is kept there, which the bytes do not show
