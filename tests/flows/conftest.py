@@ -81,12 +81,14 @@ class Place:
         self.api("work_pools/", {"name": "retrain", "type": "process"})
         self._started.append(self._start("worker", "start", "--pool", "retrain"))
 
-    def start_process(self, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
-        """A command of Prefect's that goes on; ended with the rest."""
-        self.environment |= variables
-        process = self._start(*arguments)
-        for name in variables:
-            del self.environment[name]
+    def start_module(self, module: str, **variables: str) -> subprocess.Popen[bytes]:
+        """A program of ours that goes on; ended with the rest."""
+        command, environment = [sys.executable, "-m", module], self.environment | variables
+        with (self.folder / f"{module}.log").open("wb") as log:
+            process = subprocess.Popen(
+                command, cwd=self.folder, env=environment, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
         self._started.append(process)
         return process
 
