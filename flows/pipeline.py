@@ -13,10 +13,10 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
-from flows.artifacts import artifact_key, try_to_show
 from flows.environment import take_environment
 from flows.lineage import Lineage, making
 from flows.retrain import UPDATE, retrain
+from flows.showing import artifact_key, try_to_show
 from tasks.pipeline import check_pipeline, extract, model_version, predict, publish, transform
 from tasks.policies import tried_again
 from tasks.retraining import validate_data
@@ -131,13 +131,13 @@ def _retrain(etl: Pipeline, features: TableRef) -> Answer:
     moment = None if etl.as_of is None else etl.as_of.isoformat()
     watch = WATCH.get()
     if watch is None:
-        return _in_short(etl, retrain(config, url, moment))
+        return _in_short(etl, retrain(config, storage=url, as_of=moment))
     work = Retraining(config, etl.store, as_of=etl.as_of)
     validate_data.with_options(retries=0)(work)
     watch(work)
     token = UPDATE.set(work)
     try:
-        return _in_short(etl, retrain(config, url, moment))
+        return _in_short(etl, retrain(config, storage=url, as_of=moment))
     finally:
         UPDATE.reset(token)
 

@@ -152,7 +152,7 @@ class Place:
         """Its id."""
         return str(self.api(f"deployments/name/{name}/{name}")["id"])
 
-    def api(self, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:  # noqa: ANN401 - JSON
+    def api(self, path: str, body: Any = None, method: str | None = None) -> Any:  # noqa: ANN401 - JSON
         """Ask the server."""
         data = None if body is None else json.dumps(body).encode()
         url = f"{self.environment['PREFECT_API_URL']}/{path}"
