@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from training.artifacts import ArtifactStore
@@ -98,7 +97,7 @@ class Night:
         return self._client.read_flow_run(run)
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
-        answer: httpx.Response = self._client._client.post(f"/{path}", json=body)
+        answer = self._client._client.post(f"/{path}", json=body)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
