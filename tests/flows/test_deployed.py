@@ -124,10 +124,11 @@ class Place:
 
     def run(self, config: dict[str, Any], storage: str) -> UUID:
         """Start the deployment with a whole configuration, as a program would."""
-        return self.fill_in(config=config, config_file="", storage=storage)
+        return self.fill_in(config=config, storage=storage)
 
     def fill_in(self, flow: str = "train", **parameters: Any) -> UUID:  # noqa: ANN401 - fields
-        """Start a deployment, as its form in the UI would."""
+        """Start a deployment, as its form in the UI would, and not with what it is deployed with."""
+        parameters = {"config": None, "config_file": ""} | parameters
         deployment = self.api(f"deployments/name/{flow}/{flow}")["id"]
         body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
         return UUID(self.api(f"deployments/{deployment}/create_flow_run", body)["id"])
@@ -241,7 +242,6 @@ def test_a_form_trains_what_the_shell_trains(place: Place) -> None:
     (place.folder / "formed.yaml").write_text(json.dumps(whole | {"training": {"epochs": 9}}))
     form: dict[str, Any] = {
         "name": "formed",
-        "config_file": "",
         "data": {"source": "sample", "end": "2003-01-01", "target": "direction"},
         "model": {"type": "mlp", "hidden": [8]},
         "training": {"epochs": 4, "batch_size": 32},

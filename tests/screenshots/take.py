@@ -59,6 +59,9 @@ class Prefect:
             "PREFECT_SERVER_UI_API_URL": f"{self.url}/api",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_WORKER_QUERY_SECONDS": "1",
+            # SQLite has one writer, and a server that has just started writes a lot.
+            "PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT": "60",
+            "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
         }
         for name in ("flows", "tasks", "training", "configs"):
             (folder / name).symlink_to(ROOT / name)
@@ -209,12 +212,12 @@ def take(place: Prefect, browser: Browser) -> None:
 
 
 def submit(browser: Browser) -> None:
-    """Press the form's button until the page is another one: the first press may only end a field.
+    """Press the form's button until the page is another one: a server that is busy refuses.
 
     Raises:
         TimeoutError: the form stays.
     """
-    for _ in range(10):
+    for _ in range(30):
         browser.press("Submit")
         time.sleep(3)
         if not str(browser.run("location.pathname")).endswith("/run"):
