@@ -127,7 +127,7 @@ class Place:
         return self.fill_in(config=config, storage=storage)
 
     def fill_in(self, flow: str = "train", **parameters: Any) -> UUID:  # noqa: ANN401 - fields
-        """Start a deployment, as its form in the UI would, and not with what it is deployed with."""
+        """Start a deployment as its form in the UI would; empty fields are empty."""
         parameters = {"config": None, "config_file": ""} | parameters
         deployment = self.api(f"deployments/name/{flow}/{flow}")["id"]
         body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
