@@ -16,11 +16,11 @@ extras := $(if $(EXTRAS),$(VENV)/.installed-extras-$(EXTRAS))
 unfinished := $(VENV)/.installing
 
 .NOTPARALLEL:
-.PHONY: help setup train up down deploy test test-long check bench clean again
+.PHONY: help setup train up down deploy test test-long check bench screenshots clean again
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
-	| awk -F'|' '{printf "make %-10s %s\n", $$1, $$2}'
+	| awk -F'|' '{printf "make %-11s %s\n", $$1, $$2}'
 
 setup: $(base)  ## install what training needs
 
@@ -51,6 +51,10 @@ check: $(dev) $(extras)  ## lint, format, types, import contracts
 bench: $(dev) $(extras)  ## run the benchmarks; each prints a table
 	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; \
 	$(BIN)/python "$$script"; done
+
+screenshots: $(dev) $(extras)  ## take the pictures of docs/ui.md; needs Chromium
+	@$(BIN)/python -c 'from tests.screenshots.browser import require; require()'
+	$(BIN)/python -m tests.screenshots.take
 
 clean:  ## remove what was installed, built and cached; never ./artifacts
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache \

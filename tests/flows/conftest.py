@@ -139,11 +139,14 @@ class Place:
 
     def run(self, config: dict[str, Any], storage: str) -> UUID:
         """Start the deployment `train` with a whole configuration, as a program would."""
-        parameters = {"config": config, "config_file": "", "storage": storage}
-        return self.start("train", parameters)
+        return self.fill_in(config=config, storage=storage)
+
+    def fill_in(self, flow: str = "train", **parameters: Any) -> UUID:  # noqa: ANN401 - fields
+        """Start a deployment as its form in the UI would; empty fields are empty."""
+        return self.start(flow, {"config": None, "config_file": ""} | parameters)
 
     def start(self, deployment: str, parameters: dict[str, Any]) -> UUID:
-        """Start a deployment, as its form in the UI would."""
+        """Start a deployment; what is not given is as it was deployed."""
         body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
         made = self.api(f"deployments/{self.deployment(deployment)}/create_flow_run", body)
         return UUID(made["id"])

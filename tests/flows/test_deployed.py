@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
 from uuid import UUID
 
 import pytest
@@ -63,6 +65,49 @@ def test_a_killed_run_is_retried_and_shows_what_was_done_as_cached(place: Place)
     assert [tasks[f"save-checkpoint {epoch}"] for epoch in (1, 2)] == ["Cached", "Cached"]
     assert [tasks[f"train-epoch {epoch}"] for epoch in (3, 4)] == ["Completed", "Completed"]
     assert _registered(storage, "retried") == _undisturbed(config, place.folder / "whole")
+
+
+def test_a_form_trains_what_the_shell_trains(place: Place) -> None:
+    """Field by field, or a file and single keys: equal weights, and the name says what it is."""
+    whole = _config(place.folder, "formed") | {"callbacks": []}
+    undisturbed = _undisturbed(whole, place.folder / "whole-formed")
+    (place.folder / "formed.yaml").write_text(json.dumps(whole | {"training": {"epochs": 9}}))
+    form: dict[str, Any] = {
+        "name": "formed",
+        "data": {"source": "sample", "end": "2003-01-01", "target": "direction"},
+        "model": {"type": "mlp", "hidden": [8]},
+        "training": {"epochs": 4, "batch_size": 32},
+    }
+    file: dict[str, Any] = {"config_file": "formed.yaml", "overrides": ["training.batch_size=32"]}
+    for way, fields in (("form", form), ("file", file | {"training": {"epochs": 4}})):
+        storage = place.folder / f"formed-{way}"
+        run = place.fill_in(**fields, storage=str(storage))
+        place.until(run, "COMPLETED")
+        assert _registered(storage, "formed") == undisturbed
+        shown = place.api(f"flow_runs/{run}")
+        assert shown["name"] == "train formed"
+        assert shown["state"]["message"].startswith("formed:1 completed: new run")
+
+
+def test_wrong_values_are_refused_by_the_form_or_at_once(place: Place) -> None:
+    """Limits and choices by the server; the rest in the shell's words, with nothing written."""
+    for refused in ({"training": {"epochs": -1}}, {"model": {"type": "nope"}},
+                    {"data": {"validation": 1}}, {"training": {"epoch": 3}}):  # fmt: skip
+        with pytest.raises(HTTPError) as error:
+            place.fill_in(**refused)
+        assert error.value.code == 409
+    storage = place.folder / "wrong"
+    for fields, words in (
+        ({"overrides": ["training.epoch=3"]}, "training.epoch = 3: unknown key; did you mean"),
+        ({"data": {"source": "csv", "path": "no.csv"}}, "no.csv"),
+    ):
+        run = place.fill_in(name="wrong", **fields, storage=str(storage))
+        assert place.until(run, "FAILED", "COMPLETED") == "FAILED"
+        message = place.api(f"flow_runs/{run}")["state"]["message"]
+        assert words in message
+        assert "Traceback" not in message
+        assert "Error" not in message
+    assert not storage.exists()
 
 
 def test_a_cancelled_run_has_a_checkpoint_and_goes_on(

@@ -333,7 +333,8 @@ def test_the_page_of_the_run_has_progress_table_curve_and_report(flow: Flow) -> 
     run = _newest_flow_run()
     chosen = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
     with get_client(sync_client=True) as client:
-        found = {item.key: item for item in client.read_artifacts(artifact_filter=chosen)}
+        shown = client.read_artifacts(artifact_filter=chosen)
+    found = {item.key: item for item in sorted(shown, key=lambda item: str(item.created))}
     assert set(found) == {
         "sample-progress",
         "sample-metrics",
@@ -347,7 +348,7 @@ def test_the_page_of_the_run_has_progress_table_curve_and_report(flow: Flow) -> 
     assert "[learning curves](../key/sample-learning-curves)" in overview
     assert "| rows |" in overview
     assert f"[its flow run](../../runs/flow-run/{run.id})" in str(found["sample-attempts"].data)
-    assert found["sample-progress"].description.endswith(": 4 of 4")
+    assert str(found["sample-progress"].description).endswith(": 4 of 4")
     assert str(found["sample-metrics"].description).endswith(", all 4 epochs")
     assert "- found: new run: " in str(found["sample-attempts"].data)
     assert found["sample-progress"].data == 100.0

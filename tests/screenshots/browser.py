@@ -29,6 +29,18 @@ HOW_TO_INSTALL = (
 )
 
 
+def require() -> str:
+    """Where Chromium is.
+
+    Raises:
+        SystemExit: none is installed; with how to install one.
+    """
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        raise SystemExit(HOW_TO_INSTALL)
+    return found
+
+
 class Browser:
     """One page of a headless Chromium, closed with the `with` block."""
 
@@ -38,9 +50,7 @@ class Browser:
         Raises:
             SystemExit: none is installed; with how to install one.
         """
-        found = next(filter(None, map(shutil.which, NAMES)), None)
-        if found is None:
-            raise SystemExit(HOW_TO_INSTALL)
+        found = require()
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
         options += ["--remote-debugging-port=0", f"--user-data-dir={self._profile.name}"]
@@ -110,9 +120,27 @@ class Browser:
         place = self.run(script)
         if not place:
             raise LookupError(f"nothing is labelled {text!r}: {self.text()[:2000]}")
-        for what in ("mousePressed", "mouseReleased"):
+        for what in ("mouseMoved", "mousePressed", "mouseReleased"):
             event = {"type": what, "x": place[0], "y": place[1], "button": "left", "clickCount": 1}
             self._call("Input.dispatchMouseEvent", event)
+        time.sleep(0.5)
+
+    def fill(self, label: str, value: str) -> None:
+        """Put a value into the input that follows a label, as if it was typed.
+
+        Raises:
+            LookupError: there is no such label.
+        """
+        script = (
+            f"(() => {{ const one = [...document.querySelectorAll('label')].find("
+            f"e => e.innerText.trim().startsWith({json.dumps(label)}));"
+            "const all = [...document.querySelectorAll('input,textarea')];"
+            "const next = one && all.find(e => one.compareDocumentPosition(e) & 4);"
+            "if (!next) return false; next.focus(); next.select(); return true; })()"
+        )
+        if not self.run(script):
+            raise LookupError(f"no field is labelled {label!r}: {self.text()[:2000]}")
+        self.type(value)
         time.sleep(0.5)
 
     def run(self, script: str) -> Any:  # noqa: ANN401 - whatever the script gives
