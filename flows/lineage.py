@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from training.config.pipeline import PipelineConfig, Target
     from training.config.sources import Source
 
+LONGEST = 512
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9._~:/@+=,;$!*()-]")
 _FROM = re.compile(r"\bFROM\s+([\w.]+)", re.IGNORECASE)
 
@@ -84,7 +85,11 @@ def making(
 
 
 def _asset(key: str, name: str) -> Asset:
-    return Asset(key=_FORBIDDEN.sub("_", key)[:512], properties=AssetProperties(name=name))
+    """Prefect takes a scheme of letters and digits: that is the database, without the driver."""
+    scheme, _, rest = key.partition("://")
+    plain = re.sub(r"[^a-z0-9]", "", scheme.partition("+")[0].lower())
+    known = f"{plain}://{_FORBIDDEN.sub('_', rest)}"[:LONGEST]
+    return Asset(key=known, properties=AssetProperties(name=name))
 
 
 def _source_key(source: Source) -> str:
@@ -94,9 +99,11 @@ def _source_key(source: Source) -> str:
         named = _FROM.search(source.query)
         return f"{url}/{named[1]}" if named else url
     where = getattr(source, "path", None) or getattr(source, "url", None)
-    if where is None:
-        return f"{source.type.replace(':', '/')}://{getattr(source, 'name', source.type)}"
-    return _file_key(str(where))
+    if where is not None:
+        return _file_key(str(where))
+    if ":" in source.type:
+        return f"python://{source.type.replace(':', '/')}"
+    return f"{source.type}://{getattr(source, 'name', '') or getattr(source, 'symbol', '')}"
 
 
 def _target_key(target: Target) -> str:

@@ -1,14 +1,13 @@
 """Makes the source of configs/pipeline.yaml: a table `prices` of the packaged S&P 500.
 
-    python docs/examples/source_database.py [URL]
+    python docs/examples/source_database.py
 
-URL is any database that SQLAlchemy knows; without it, RETRAIN_ETL_URL or sqlite:///etl.db.
+RETRAIN_ETL_URL is any database that SQLAlchemy knows; without it, it is sqlite:///etl.db.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 
 import sqlalchemy as sa
 
@@ -26,6 +25,5 @@ def make(url: str) -> int:
 
 
 if __name__ == "__main__":
-    given = sys.argv[1:] if sys.argv[0].endswith("source_database.py") else []
-    place = given[0] if given else os.environ.get("RETRAIN_ETL_URL", "sqlite:///etl.db")
+    place = os.environ.get("RETRAIN_ETL_URL", "sqlite:///etl.db")
     print(make(place), "rows of the S&P 500 in the table prices")

@@ -26,27 +26,29 @@ from training.registry.promotion import DecisionLog
 from training.run import RunRecord, run_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     Do = Callable[..., dict[str, Any]]
 
 HERE = Path(__file__).parent
 FIRST, SECOND = "2001-06-29", "2001-07-31"
 STEPS = (
-    ("training.etl.pipeline:Pipeline.check", "after"),
-    ("training.etl.tables:keep_rows", "before"),
-    ("training.etl.record:SlotOfPipeline.of", "before"),
     ("training.etl.pipeline:Pipeline.extract", "after"),
     ("training.etl.pipeline:Pipeline.transform", "after"),
-    ("training.retraining.retraining:Retraining.validate", "after"),
-    ("training.retraining.retraining:Retraining.decide", "before"),
     ("training.retraining.retraining:Retraining.finish", "after"),
     ("training.etl.pipeline:Pipeline.predict", "after"),
     ("training.etl.publish.sql:_records", "before"),
     ("training.etl.pipeline:Pipeline.publish", "after"),
     ("training.etl.pipeline:Pipeline.finish", "after"),
 )
-"""Before and after each step; `_records` is within the transaction, between DELETE and INSERT."""
+"""After each step; `_records` is within the transaction, between DELETE and INSERT."""
+WITHIN = (
+    ("training.etl.pipeline:Pipeline.check", "after"),
+    ("training.etl.pipeline:keep_rows", "before"),
+    ("training.etl.record:SlotOfPipeline.of", "before"),
+    ("training.retraining.retraining:Retraining.validate", "after"),
+    ("training.retraining.retraining:Retraining.decide", "before"),
+)
 
 
 def config(name: str, url: str) -> dict[str, Any]:
@@ -121,18 +123,23 @@ def test_from_a_database_into_one_and_again_does_nothing(
 
 
 def test_sqlite_and_postgresql_give_equal_weights_and_predictions(
-    server: str, sqlite: str, postgres: str, prices: pd.DataFrame, tmp_path: Path
+    server: str,
+    sqlite: str,
+    postgres: str,
+    prices: pd.DataFrame,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The digest of the weights, the publication's, every row of it."""
-    places = {"sqlite": sqlite, "postgres": _filled(postgres, prices)}
-    outcomes = {
-        kind: _run(config("both", url), tmp_path / kind, SECOND) for kind, url in places.items()
-    }
-    one, other = outcomes.values()
+    monkeypatch.setenv("ETL_URL", _filled(postgres, prices))
+    places = {"sqlite": sqlite, "postgres": "${ETL_URL}"}
+    one, other = (
+        _run(config("both", url), tmp_path / kind, SECOND) for kind, url in places.items()
+    )
     assert one["model"] == other["model"]
     assert one["features"]["fingerprint"] == other["features"]["fingerprint"]
     assert one["published"] == other["published"]
-    left, right = (_published(url, "both") for url in places.values())
+    left, right = (_published(url, "both") for url in (sqlite, postgres))
     pd.testing.assert_frame_equal(left, right, check_dtype=False)
     assert len(left) == 1
 
@@ -190,8 +197,20 @@ def test_killed_between_any_two_steps_it_trains_once_and_publishes_once(
     children: Do, sqlite: str, tmp_path: Path
 ) -> None:
     """The database itself counts what is inserted: once, with a kill right after the commit too."""
+    _kill_at(STEPS, children, sqlite, tmp_path)
+
+
+@pytest.mark.long
+def test_killed_within_a_step_it_trains_once_and_publishes_once(
+    children: Do, sqlite: str, tmp_path: Path
+) -> None:
+    """The same at other places."""
+    _kill_at(WITHIN, children, sqlite, tmp_path)
+
+
+def _kill_at(places: Iterable[tuple[str, str]], children: Do, sqlite: str, tmp_path: Path) -> None:
     whole = children(config("whole", sqlite), tmp_path / "whole")["result"]
-    for number, place in enumerate(STEPS):
+    for number, place in enumerate(places):
         name, storage = f"m{number}", tmp_path / str(number)
         tree = config(name, sqlite)
         _watched(sqlite, name)
@@ -199,8 +218,8 @@ def test_killed_between_any_two_steps_it_trains_once_and_publishes_once(
         done = children(tree, storage)["result"]
         _require_once(sqlite, storage, done, place)
         assert done["model"]["digest"] == whole["model"]["digest"], place
-        assert children(tree, storage)["result"]["status"] == "already-complete", place
-        assert len(_seen(sqlite, name)) == 1, place
+    assert children(tree, storage)["result"]["status"] == "already-complete"
+    assert len(_seen(sqlite, name)) == 1
 
 
 def _require_once(url: str, storage: Path, done: dict[str, Any], place: tuple[str, str]) -> None:
@@ -242,8 +261,7 @@ def test_the_lineage_is_recorded_as_assets(server: str, sqlite: str, tmp_path: P
     tree, storage = config("lineage", sqlite), tmp_path / "storage"
     outcome = _run(tree, storage, SECOND)
     _run(tree, storage, SECOND)
-    source, target = f"sqlite:/{tmp_path}/etl.db/prices", f"sqlite:/{tmp_path}/etl.db/of_lineage"
-    source, target = (key.replace("sqlite:/", "sqlite:///") for key in (source, target))
+    source, target = (f"{sqlite}/{table}" for table in ("prices", "of_lineage"))
     features, model = "retrain://lineage/features", "retrain://lineage/model"
     expected = {features: {source}, model: {features}, target: {features, model}}
     found = _materialized(expected)
@@ -295,20 +313,21 @@ def test_a_database_that_is_away_for_a_moment_costs_an_attempt_and_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """At the source and at the target; what is wrong for good is not tried again."""
+    from training.data.databases import database_url
     from training.data.sources import sql
     from training.etl.publish import sql as target
 
-    _filled(postgres, prices)
+    monkeypatch.setenv("ETL_URL", _filled(postgres, prices))
     asked: dict[str, list[str]] = {"extract": [], "publish": []}
 
     def away_at_first(key: str, url: sa.URL) -> sa.URL:
         asked[key].append(str(url))
         return url.set(host="127.0.0.1", port=1) if len(asked[key]) in {1, 3} else url
 
-    find = sql.database_url
+    find = database_url
     monkeypatch.setattr(sql, "database_url", lambda p, _: away_at_first("extract", find(p, "")))
     monkeypatch.setattr(target, "database_url", lambda p, _: away_at_first("publish", find(p, "")))
-    tree = config("away", postgres)
+    tree = config("away", "${ETL_URL}")
     tree["retrain"]["execution"] = {"retries": 2, "retry_delay_seconds": 0}
     assert _run(tree, tmp_path / "storage", FIRST)["status"] == "completed"
     assert (len(asked["extract"]), len(asked["publish"])) == (2, 4)
@@ -324,7 +343,13 @@ def test_the_command_is_stopped_and_goes_on(server: str, sqlite: str, tmp_path: 
     tree = config("stopped", sqlite)
     tree["retrain"]["training"] |= {"epochs": 60, "batch_size": 4}
     (tmp_path / "p.yaml").write_text(yaml.safe_dump(tree))
-    words = [Path(sys.executable).with_name("retrain"), "pipeline", "p.yaml", "--as-of", SECOND]
+    words = [
+        str(Path(sys.executable).with_name("retrain")),
+        "pipeline",
+        "p.yaml",
+        "--as-of",
+        SECOND,
+    ]
     words += ["--storage", "storage", "--json"]
     environment = os.environ | {"PREFECT_API_URL": server, "PYTHONPATH": str(HERE)}
     stopped = subprocess.Popen(
@@ -340,11 +365,11 @@ def test_the_command_is_stopped_and_goes_on(server: str, sqlite: str, tmp_path: 
     assert json.loads(out)["status"] == "interrupted"
     assert f"continue with: retrain pipeline p.yaml --as-of {SECOND}" in err
     wrong = subprocess.run(
-        [*words, "--set", "extract.query=SELECT 1 FROM nothing"], cwd=tmp_path, env=environment,
+        [*words, "--set", "extract.query=SELECT 1 FROM no_such"], cwd=tmp_path, env=environment,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert wrong.returncode == 2
-    assert "no such table: nothing; see extract.url and query" in wrong.stderr
+    assert "no such table: no_such; see extract.url and query" in wrong.stderr
     done = subprocess.run(
         words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )

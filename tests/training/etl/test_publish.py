@@ -77,7 +77,7 @@ def test_half_a_publication_does_not_exist(target: SqlTarget, url: str) -> None:
     """A row that the database refuses takes all of them, and the deletion, back."""
     assert _publish(target, "2024-01-02", "one", [0.1])
     rows = _rows("2024-01-02", "two", [0.2, 0.3])
-    rows.loc[1, "date"] = rows.loc[0, "date"]  # the same key twice
+    rows["date"] = pd.Timestamp("2024-01-02")  # the same key twice
     with pytest.raises(StorageError):
         publish_rows(target, rows, Mark("m", "2024-01-02", "two"))
     assert _read(target, url)["publication"].tolist() == ["one"]
