@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 from prefect.states import Completed, Failed
 
 from flows.environment import take_environment
+from flows.leader import emit_first_event
 from training.artifacts.names import CONFIGS
 from training.config import RunConfig
 from training.config.load import merge, nested, parse_config, read_tree, with_overrides
@@ -126,6 +127,7 @@ def in_words(body: Callable[P, dict[str, Any]]) -> Callable[P, dict[str, Any]]:
     def told(*args: P.args, **kwargs: P.kwargs) -> Any:  # noqa: ANN401 - a state, whose data are the result
         try:
             take_environment()
+            emit_first_event()
             result = body(*args, **kwargs)
         except InterruptedRunError:  # the state is for Prefect to say: Cancelled, Crashed
             raise

@@ -92,9 +92,9 @@ def _install(client: SyncPrefectClient, wanted: Plain, blocks: dict[str, UUID]) 
         return Installed(name, "created")
     body = automation.model_dump(mode="json", exclude={"owner_resource"})
     body["enabled"] = there[0]["enabled"]
-    client.request("PUT", f"/automations/{there[0]['id']}", json=body)
+    client.request("PUT", "/automations/{id}", path_params={"id": there[0]["id"]}, json=body)
     for double in there[1:]:
-        client.request("DELETE", f"/automations/{double['id']}")
+        client.request("DELETE", "/automations/{id}", path_params={"id": double["id"]})
     return Installed(name, "updated")
 
 

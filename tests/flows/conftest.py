@@ -81,12 +81,14 @@ class Place:
         self.api("work_pools/", {"name": "retrain", "type": "process"})
         self._started.append(self._start("worker", "start", "--pool", "retrain"))
 
-    def start_process(self, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
-        """A command of Prefect's that goes on; ended with the rest."""
-        self.environment |= variables
-        process = self._start(*arguments)
-        for name in variables:
-            del self.environment[name]
+    def start_module(self, module: str, **variables: str) -> subprocess.Popen[bytes]:
+        """A program of ours that goes on; ended with the rest."""
+        command, environment = [sys.executable, "-m", module], self.environment | variables
+        with (self.folder / f"{module}.log").open("wb") as log:
+            process = subprocess.Popen(
+                command, cwd=self.folder, env=environment, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
         self._started.append(process)
         return process
 
@@ -137,11 +139,14 @@ class Place:
 
     def run(self, config: dict[str, Any], storage: str) -> UUID:
         """Start the deployment `train` with a whole configuration, as a program would."""
-        parameters = {"config": config, "config_file": "", "storage": storage}
-        return self.start("train", parameters)
+        return self.fill_in(config=config, storage=storage)
+
+    def fill_in(self, flow: str = "train", **parameters: Any) -> UUID:  # noqa: ANN401 - fields
+        """Start a deployment as its form in the UI would; empty fields are empty."""
+        return self.start(flow, {"config": None, "config_file": ""} | parameters)
 
     def start(self, deployment: str, parameters: dict[str, Any]) -> UUID:
-        """Start a deployment, as its form in the UI would."""
+        """Start a deployment; what is not given is as it was deployed."""
         body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
         made = self.api(f"deployments/{self.deployment(deployment)}/create_flow_run", body)
         return UUID(made["id"])
@@ -150,7 +155,7 @@ class Place:
         """Its id."""
         return str(self.api(f"deployments/name/{name}/{name}")["id"])
 
-    def api(self, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:  # noqa: ANN401 - JSON
+    def api(self, path: str, body: Any = None, method: str | None = None) -> Any:  # noqa: ANN401 - JSON
         """Ask the server."""
         data = None if body is None else json.dumps(body).encode()
         url = f"{self.environment['PREFECT_API_URL']}/{path}"

@@ -74,7 +74,6 @@ def test_a_form_trains_what_the_shell_trains(place: Place) -> None:
     (place.folder / "formed.yaml").write_text(json.dumps(whole | {"training": {"epochs": 9}}))
     form: dict[str, Any] = {
         "name": "formed",
-        "config_file": "",
         "data": {"source": "sample", "end": "2003-01-01", "target": "direction"},
         "model": {"type": "mlp", "hidden": [8]},
         "training": {"epochs": 4, "batch_size": 32},

@@ -97,7 +97,8 @@ def test_a_run_that_is_at_work_when_all_goes_down_goes_on_when_it_is_up(
     check_out(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("RETRAIN_SLOW", "1")
-    machine, said, store = Machine(tmp_path, free_port()), [], ArtifactStore(tmp_path / "artifacts")
+    machine, store = Machine(tmp_path, free_port()), ArtifactStore(tmp_path / "artifacts")
+    said: list[str] = []
     try:
         machine.up(said.append)
         assert f"{machine.url}/deployments" in said[-1]

@@ -97,7 +97,7 @@ class Night:
         return self._client.read_flow_run(run)
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
-        answer = self._client.request("POST", f"/{path}", json=body)
+        answer = self._client._client.post(f"/{path}", json=body)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 

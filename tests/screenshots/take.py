@@ -17,6 +17,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from PIL import Image
@@ -31,6 +32,7 @@ BIN = Path(sys.executable).parent
 IMAGES = ROOT / "docs" / "images"
 LARGEST = 150_000
 SECONDS = 240.0
+BUSY = 503
 FORM: dict[str, Any] = {
     "name": "sp500-direction",
     "training": {"epochs": 20, "batch_size": 64, "optimizer": "adam", "learning_rate": 0.001},
@@ -59,6 +61,9 @@ class Prefect:
             "PREFECT_SERVER_UI_API_URL": f"{self.url}/api",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_WORKER_QUERY_SECONDS": "1",
+            # SQLite has one writer, and a server that has just started writes a lot.
+            "PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT": "60",
+            "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
         }
         for name in ("flows", "tasks", "training", "configs"):
             (folder / name).symlink_to(ROOT / name)
@@ -70,11 +75,18 @@ class Prefect:
         self._started.append(self._start("worker", "start", "--pool", "retrain"))
 
     def api(self, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
-        """Ask the server."""
+        """Ask the server, again if its database is busy, as Prefect's own client does."""
         data = None if body is None else json.dumps(body).encode()
         request = Request(f"{self.url}/api/{path}", data, {"Content-Type": "application/json"})
-        with urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read() or b"null")
+        until = time.monotonic() + SECONDS
+        while True:
+            try:
+                with urlopen(request, timeout=60) as answer:
+                    return json.loads(answer.read() or b"null")
+            except HTTPError as error:
+                if error.code != BUSY or time.monotonic() > until:
+                    raise
+            time.sleep(2)
 
     def form(self, flow: str) -> str:
         """Where the form of a flow is."""
@@ -209,12 +221,12 @@ def take(place: Prefect, browser: Browser) -> None:
 
 
 def submit(browser: Browser) -> None:
-    """Press the form's button until the page is another one: the first press may only end a field.
+    """Press the form's button until the page is another one: a server that is busy refuses.
 
     Raises:
         TimeoutError: the form stays.
     """
-    for _ in range(10):
+    for _ in range(30):
         browser.press("Submit")
         time.sleep(3)
         if not str(browser.run("location.pathname")).endswith("/run"):
