@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from prefect.artifacts import (
-    create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
     update_progress_artifact,
@@ -20,7 +19,7 @@ from prefect.artifacts import (
 
 from flows.overview import attempts_page, overview
 from flows.pace import Pace, in_words
-from flows.showing import artifact_key, at_once, try_to_show
+from flows.showing import Pages, artifact_key, at_once, try_to_show
 from training.evaluation import learning_curves, line_chart, thinned
 
 if TYPE_CHECKING:
@@ -67,6 +66,7 @@ class Dashboard:
         self._run = run
         self._pace = pace or Pace()
         self._key = artifact_key(run.config.name)
+        self._pages = Pages(run.config.name)
         self._next = time.monotonic() + SECONDS_BETWEEN
         self._progress: UUID | None = None
         try_to_show(self._begin)
@@ -123,45 +123,29 @@ class Dashboard:
 
     def _show_metrics(self, rows: Sequence[Row], epochs: int) -> None:
         which = "all" if len(rows) == epochs else f"{len(rows)} of"
-        create_table_artifact(
-            table=[_plain(row) for row in rows],
-            key=f"{self._key}-metrics",
-            description=f"Metrics of run {self._run.run_id}, {which} {epochs} epochs",
-        )
+        description = f"Metrics of run {self._run.run_id}, {which} {epochs} epochs"
+        self._pages.table("metrics", [_plain(row) for row in rows], description)
 
     def _show_curves(self, rows: list[Row]) -> None:
         pictures = [
             f"## {name.replace('_', ' ')}\n\n{line_chart(lines, 'epoch', f'{name} by epoch')}"
             for name, lines in learning_curves(rows).items()
         ]
-        create_markdown_artifact(
-            markdown="\n\n".join(pictures) or "No finite metric was measured.",
-            key=f"{self._key}-learning-curves",
-            description=f"Learning curves of run {self._run.run_id}",
-        )
+        text = "\n\n".join(pictures) or "No finite metric was measured."
+        description = f"Learning curves of run {self._run.run_id}"
+        self._pages.markdown("learning-curves", text, description)
 
     def _show_report(self) -> None:
         report = self._run.store.read(f"{self._run.record.folder}/report", "report.md")
-        create_markdown_artifact(
-            markdown=report.decode(),
-            key=f"{self._key}-report",
-            description=f"Report of run {self._run.run_id}",
-        )
+        self._pages.markdown("report", report.decode(), f"Report of run {self._run.run_id}")
 
     def _show_attempts(self) -> None:
         """What each attempt found, what it used again, and how it ended."""
-        create_markdown_artifact(
-            markdown=attempts_page(self._run.record.attempts()),
-            key=f"{self._key}-attempts",
-            description=f"Attempts of run {self._run.run_id}",
-        )
+        text = attempts_page(self._run.record.attempts())
+        self._pages.markdown("attempts", text, f"Attempts of run {self._run.run_id}")
 
     def _show_overview(self, result: TrainingResult | None) -> None:
-        create_markdown_artifact(
-            markdown=overview(self._run, result),
-            key=f"{self._key}-overview",
-            description=f"Run {self._run.run_id}",
-        )
+        self._pages.markdown("overview", overview(self._run, result), f"Run {self._run.run_id}")
 
     def _share(self, epoch: int) -> float:
         epochs = self._run.config.training.epochs

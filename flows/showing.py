@@ -5,11 +5,15 @@ The keys stay the same from run to run of a model, so that the UI shows their hi
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from typing import TYPE_CHECKING, Any
 
 from httpx import HTTPError
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.exceptions import PrefectException
 from prefect.settings import (
     PREFECT_API_REQUEST_TIMEOUT,
@@ -20,10 +24,37 @@ from prefect.settings import (
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from uuid import UUID
 
 _AT_ONCE: dict[Any, Any] = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: 3.0}
 
 logger = logging.getLogger(__name__)
+
+
+class Pages:
+    """Artifacts of one run, each made once and then kept up to date: not hundreds of a key."""
+
+    def __init__(self, name: str) -> None:
+        """Of a model; nothing is shown yet."""
+        self._key = artifact_key(name)
+        self._made: dict[str, UUID] = {}
+
+    def markdown(self, what: str, text: str, description: str) -> None:
+        """Show a text."""
+        self._show(what, description, text, lambda **about: create_markdown_artifact(text, **about))
+
+    def table(self, what: str, rows: list[dict[str, Any]], description: str) -> None:
+        """Show a table."""
+        shown = json.dumps(rows)
+        self._show(what, description, shown, lambda **about: create_table_artifact(rows, **about))
+
+    def _show(self, what: str, description: str, data: str, create: Callable[..., Any]) -> None:
+        made = self._made.get(what)
+        if made is None:
+            self._made[what] = create(key=f"{self._key}-{what}", description=description)
+            return
+        with get_client(sync_client=True) as client:
+            client.update_artifact(made, ArtifactUpdate(data=data, description=description))
 
 
 def artifact_key(name: str) -> str:

@@ -239,8 +239,10 @@ def of_runs(place: Prefect, browser: Browser) -> None:
     browser.size(1280, 1100)
     url = f"{place.url}/v2/runs/flow-run/{place.newest('train')['id']}"
     browser.open(url, "train sp500-direction")
+    time.sleep(5)  # the graph of the tasks is drawn bit by bit
     browser.press("Artifacts")
     browser.wait_for("sp500-direction-overview")
+    time.sleep(3)
     save(browser, "run")
 
 
