@@ -61,7 +61,7 @@ def pause(folder: Path, hidden: tuple[int, int], rows: int) -> float:
 def epoch(folder: Path, hidden: tuple[int, int], rows: int, *, overlap: bool) -> float:
     """The median of a training's whole epochs."""
     began = train(folder, config(hidden, overlap=overlap), rows, in_flow=False).began
-    return float(statistics.median(np.diff(began)[WARM:]))
+    return float(np.median(np.diff(began)[WARM:]))
 
 
 def rows() -> Iterator[Row]:

@@ -138,7 +138,7 @@ class Row:
         bare = [(one + two) / 2 for one, two in zip(first, again, strict=True)]
         figure = Spread.of(self.aim.figures(ours, bare))
         noise = Aim("times", 1) if self.aim.kind == "most" else self.aim
-        scaled = [[value / self.aim.scale for value in side] for side in (ours, bare)]
+        scaled = [Spread.of([value / self.aim.scale for value in side]) for side in (ours, bare)]
         return Measured(
             self.name,
             self.limit,
@@ -146,7 +146,8 @@ class Row:
             figure.median <= self.aim.value,
             figure,
             Spread.of(noise.figures(again, first)),
-            *map(Spread.of, scaled),
+            scaled[0],
+            scaled[1],
             self.aim.unit,
             len(taken),
             self.note,
