@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 
 from tasks.results import PLAIN_JSON, result_storage
-from training.errors import BusyError, InputError, InterruptedRunError, MetricError
+from training.errors import (
+    BusyError,
+    InputError,
+    InterruptedRunError,
+    MetricError,
+    UnreachableError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,13 +35,16 @@ logger = logging.getLogger("training.tasks")
 NOT_MENDED_BY_A_RETRY = (InputError, MetricError, BusyError, InterruptedRunError)
 """Wrong input stays wrong, and who was asked to stop is not to start again."""
 
+MENDED_BY_TIME = UnreachableError
+"""Of wrong input the exception: a database that does not answer may do so in a moment."""
+
 OUTER_GUARD_SECONDS = 30.0
 """Prefect's timeout strikes between any two lines; ours, between batches, is to come first."""
 
 
 def may_retry(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     """Whether a retry can mend what happened; a Prefect `retry_condition_fn`."""
-    if isinstance(state.data, NOT_MENDED_BY_A_RETRY):
+    if isinstance(state.data, NOT_MENDED_BY_A_RETRY) and not isinstance(state.data, MENDED_BY_TIME):
         return False
     if run.run_count <= task.retries:
         again = f"{task.retry_delay_seconds or 0:g} s"
@@ -59,15 +68,7 @@ class Policies:
 
     def once(self) -> dict[str, Any]:
         """For a task whose work is in memory: retried, never remembered."""
-        execution = self.execution
-        return {
-            "retries": execution.retries,
-            "retry_delay_seconds": execution.retry_delay_seconds,
-            "retry_condition_fn": may_retry,
-            "timeout_seconds": execution.task_timeout_seconds,
-            "persist_result": False,
-            "cache_policy": NO_CACHE,
-        }
+        return tried_again(self.execution)
 
     def remembered(self, *, believe: bool, timeout: float | None = None) -> dict[str, Any]:
         """For a task of an epoch: its result is kept under (run, step, epoch).
@@ -93,7 +94,8 @@ class Policies:
         if key not in self._made:
             options = self.remembered(believe=believe, timeout=timeout)
             self._made[key] = task.with_options(**options)
-        return cast("Task[P, R]", self._made[key])
+        made: Task[P, R] = self._made[key]
+        return made
 
     def epoch_timeout(self) -> float | None:
         """The outer guard of a task of epochs."""
@@ -101,6 +103,18 @@ class Policies:
         if seconds is None:
             return None
         return seconds * self.execution.epochs_per_task + OUTER_GUARD_SECONDS
+
+
+def tried_again(execution: ExecutionConfig) -> dict[str, Any]:
+    """Options of a task that is retried, and never remembered."""
+    return {
+        "retries": execution.retries,
+        "retry_delay_seconds": execution.retry_delay_seconds,
+        "retry_condition_fn": may_retry,
+        "timeout_seconds": execution.task_timeout_seconds,
+        "persist_result": False,
+        "cache_policy": NO_CACHE,
+    }
 
 
 def _key(run_id: str) -> Callable[[TaskRunContext, dict[str, Any]], str | None]:
