@@ -133,3 +133,26 @@ def test_a_model_of_several_symbols_is_measured_with_all_baselines() -> None:
         assert 0 <= found[f"test_{name}_exposure"] <= 1
     # The parts' bars are those of all symbols together.
     assert data.bars_per_year == pytest.approx(365.25 * 5 / 7, rel=0.02)
+
+
+def test_a_moving_average_never_reaches_into_another_symbol() -> None:
+    """A symbol that began just before the part is in cash until its own long mean is known."""
+    closes = _closes()[["AAA", "BBB"]]
+    closes["AAA"] *= 0.01  # means that mixed the two would say: long
+    closes.iloc[:110, 1] = np.nan
+    data = _data(closes)
+    cross = {"type": "moving_average", "fast": 3, "slow": 30}
+    rule = _config(cost_bps=5, baselines=[cross]).evaluation.backtest
+    assert rule is not None
+    found = compare(data.test, np.zeros(len(data.test.x)), rule, data.bars_per_year)
+    crosses = pd.DataFrame(
+        {
+            symbol: pd.Series(
+                moving_average_cross(closes[symbol].dropna().to_numpy(), 3, 30),
+                index=closes[symbol].dropna().index,
+            )
+            for symbol in closes
+        }
+    ).reindex(closes.index)
+    expected = _by_hand(closes, crosses, _moments(data))
+    assert found["moving_average_total_return"] == pytest.approx(expected[-1] - 1, rel=1e-10)
