@@ -108,6 +108,10 @@ class InterruptedRunError(RetrainError):
         self.signal_number = signal_number
 
 
+_LONG = 80
+"""Characters of a name that are repeated; a name in somebody else's file can have millions."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The end of an error message: the nearest right spelling, then all of them.
 
@@ -118,7 +122,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     Returns:
         For example `"did you mean 'epochs'? known: batch_size, epochs"`.
     """
-    names = sorted(known)
+    names = [name if len(name) <= _LONG else f"{name[:_LONG]}…" for name in sorted(known)]
     near = get_close_matches(word, names, n=1, cutoff=0.6)
     listed = f"known: {', '.join(names)}" if names else "nothing is known here"
     return f"did you mean {near[0]!r}? {listed}" if near else listed

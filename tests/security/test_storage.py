@@ -5,18 +5,21 @@ from __future__ import annotations
 import pickle
 import tracemalloc
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.durability.operations import RUN_IN_PIECES, SIZE, buffer
 from training.artifacts import Pointer
 from training.artifacts.documents import MAX_DOCUMENT, seal, unseal
 from training.artifacts.manifest import Manifest
 from training.checkpoints import CheckpointManager
 from training.errors import IntegrityError, RetrainError
 from training.registry import ModelRegistry
+from training.types import Segmented
 from training.upkeep import Choice, collect, inspect, repair
 
 if TYPE_CHECKING:
@@ -198,6 +201,22 @@ def test_a_link_is_not_followed(path: str, attacker: Attacker) -> None:
     with suppress(RetrainError):
         attacker.store.remove(path)
     assert sorted(outside.rglob("*")) == before
+
+
+def test_a_link_in_place_of_a_piece_is_not_followed(attacker: Attacker) -> None:
+    """Neither when it is read, nor when the next checkpoint would share it."""
+    manager = CheckpointManager(attacker.store, RUN_IN_PIECES)
+    newest = manager.newest()
+    assert newest is not None
+    for piece in (attacker.root / newest[0].uri / "segments").iterdir():
+        piece.unlink()
+        piece.symlink_to(attacker.victim)
+    with pytest.raises(RetrainError, match=r"is a link|is damaged|ELOOP"):
+        manager.load(newest[0])
+    use_everything(attacker.store)
+    saved = manager.save(replace(newest[0], epoch=3), {"b": Segmented(buffer(2), SIZE // 4)}, {})
+    assert (manager.load(saved)["b"] == buffer(2)).all()
+    assert attacker.victim.stat().st_nlink == 1
 
 
 JSON = st.recursive(

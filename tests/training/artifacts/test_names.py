@@ -40,6 +40,11 @@ HOSTILE = [
     "C:\\x",
     "é",
     "\u202ea",
+    "\uff0e\uff0e/secret",  # full-width dots
+    "runs\u2215r",  # a division slash
+    "\u0430dmin",  # a Cyrillic letter
+    "a\u0301",
+    "\u0661",  # an Arabic digit
     "x" * 129,
     "/".join("a" * 17),
     "a/manifest.json",
