@@ -29,7 +29,7 @@ class Toy(gym.Env):  # type: ignore[misc, name-defined] # gymnasium is optional,
         self.last: deque[float] = deque(maxlen=3)
         self.pair = (np.float32(1), "text")
         self.helper = Helper()
-        self.table = {1: [1.0, 2.0], "b": np.zeros(2)}
+        self.table: dict[Any, Any] = {1: [1.0, 2.0], "b": np.zeros(2)}
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401 - as gymnasium has it
         super().reset(seed=seed)
