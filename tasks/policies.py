@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TYPE_CHECKING, TypeVar, cast
 
 from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 
@@ -94,8 +94,7 @@ class Policies:
         if key not in self._made:
             options = self.remembered(believe=believe, timeout=timeout)
             self._made[key] = task.with_options(**options)
-        made: Task[P, R] = self._made[key]
-        return made
+        return cast("Task[P, R]", self._made[key])
 
     def epoch_timeout(self) -> float | None:
         """The outer guard of a task of epochs."""
