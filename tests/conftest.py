@@ -46,6 +46,17 @@ def _own_environment(
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Small networks wait for threads longer than they work."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def table() -> pd.DataFrame:
     """400 rows of four numbers and a target that follows from them, with noise."""

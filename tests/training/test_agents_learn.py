@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from training.run import TrainingResult
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("one_thread")]
 
 CARTPOLE = {"type": "gymnasium", "id": "CartPole-v1"}
 # The hyperparameters of the RL Zoo (rl-baselines3-zoo, hyperparams/*.yml), and its planned steps.

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from training.data import Part
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CARTPOLE = {"type": "gymnasium", "id": "CartPole-v1"}
 BRIEF = {"type": "a2c", "steps_per_epoch": 60, "evaluation_episodes": 2}
 TRADING = {"type": "trading", "observation": {"window": 3}}

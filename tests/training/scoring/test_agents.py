@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from training.registry import RegisteredModel
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 BRIEF = {"steps_per_epoch": 100}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +15,6 @@ from training.models import ModelFactory
 from training.types import Batch, ModelSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from training.config.agents import AgentConfig
     from training.models.agents.worlds import Worlds
     from training.types import Array, Metrics
@@ -134,20 +131,6 @@ def on_cartpole(name: str) -> Kind:
 
     worlds = Worlds(lambda _part: gym.make("CartPole-v1"), 3, 2)
     return kind_of({"type": name, "environment": CARTPOLE, **KINDS[name]}, worlds)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> Iterator[None]:
-    """Small networks wait for threads longer than they work."""
-    if find_spec("torch") is None:
-        yield
-        return
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def library_arguments(section: dict[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,8 @@ from training.types import Batch
 pytest.importorskip("stable_baselines3", reason="stable-baselines3 is an extra")
 pytest.importorskip("sb3_contrib", reason="sb3-contrib is an extra")
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
