@@ -71,21 +71,21 @@ def through_engine(name: str) -> float:
         **given,
     }
     measured = [0.0]
-    plain = Agent.evaluate_on_batch
+    plain = Agent.episodes
 
-    def apart(self: Agent, batch: Any) -> Any:  # noqa: ANN401 - as it is
+    def apart(self: Agent, numbers: Any) -> Any:  # noqa: ANN401 - as it is
         begun = process_time()
-        found = plain(self, batch)
+        found = plain(self, numbers)
         measured[0] += process_time() - begun
         return found
 
-    Agent.evaluate_on_batch = apart  # type: ignore[method-assign] # put back below
+    Agent.episodes = apart  # type: ignore[method-assign] # put back below
     training = {"epochs": 4, "seed": 1, "validate_every_n_epochs": 4}
     with tempfile.TemporaryDirectory() as folder:
         begun = process_time()
         TrainingEngine(folder).train(model, {"source": {"type": "none"}}, training)
         seconds = process_time() - begun
-    Agent.evaluate_on_batch = plain  # type: ignore[method-assign] # as it was
+    Agent.episodes = plain  # type: ignore[method-assign] # as it was
     return seconds - measured[0]
 
 

@@ -154,11 +154,12 @@ class Agent:
             `backtest_sharpe`, `buy_and_hold_sharpe` and so on, means over the episodes; nothing
             where environments measure no such thing.
         """
+        worlds: Any = [self._measured_in(number).unwrapped for number in numbers.tolist()]
+        if not all(hasattr(world, "baselines") for world in worlds):
+            return {}
         told = []
-        for number, one in zip(numbers.tolist(), self.episodes(numbers), strict=True):
-            measure: Any = getattr(self._measuring[number].unwrapped, "baselines", None)
-            baselines = measure() if measure else {}
-            strategies = {OWN: one.info.get("measures", {}), **baselines}
+        for world, one in zip(worlds, self.episodes(numbers), strict=True):
+            strategies = {OWN: one.info.get("measures", {}), **world.baselines()}
             told.append(
                 {
                     f"{name}_{measure}": value
@@ -181,9 +182,7 @@ class Agent:
                 f"episodes {np.asarray(numbers)!r:.60}: expected some of 0 to {known - 1}"
             )
         chosen = [int(number) for number in numbers]
-        for number in chosen:
-            if number not in self._measuring:
-                self._measuring[number] = worlds.make(worlds.part_of(number))
+        measured_in = [self._measured_in(number) for number in chosen]
         randomness = AgentRandomness(
             FIRST_SEED, self.policy.device, python=worlds.draws_from_python
         )
@@ -192,9 +191,15 @@ class Agent:
                 lambda seen, memory, starts: self.policy.predict(
                     seen, memory, starts, deterministic=True
                 ),
-                [self._measuring[number] for number in chosen],
+                measured_in,
                 [FIRST_SEED + number for number in chosen],
             )
+
+    def _measured_in(self, number: int) -> gym.Env[Any, Any]:
+        """The environment of an episode, made when it is first asked for."""
+        if number not in self._measuring and self._worlds is not None:
+            self._measuring[number] = self._worlds.make(self._worlds.part_of(number))
+        return self._measuring[number]
 
     def predict(self, x: Array) -> Array:
         """The action for each observation, without exploring.
