@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,6 +99,7 @@ class Machine:
             pid = self._pid(part)
             if pid is not None:
                 say(f"stopping the {part} …")
+                _ask_children(pid)
                 _stop(pid)
             self._file(part).unlink(missing_ok=True)
         say("down. Data and history stay; `make up` goes on with them")
@@ -161,6 +163,23 @@ def _began(pid: int) -> str:
     return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 - a constant and a number
 
 
+def _ask_children(pid: int) -> None:
+    """SIGTERM to the children alone, and time to end: a worker would kill its runs at once."""
+    asked = _children(pid)
+    for child in asked:
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while asked & _children(pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def _children(pid: int) -> set[int]:
+    """Those that live."""
+    found = (line.split() for line in _processes("pid=,ppid=,stat="))
+    return {int(child) for child, of, stat in found if of == str(pid) and stat[0] != "Z"}
+
+
 def _stop(pid: int) -> None:
     """SIGTERM to it and its children; SIGKILL if that is not enough."""
     for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 5.0)):
@@ -176,11 +195,14 @@ def _stop(pid: int) -> None:
 
 
 def _group_lives(pid: int) -> bool:
-    asked = ["ps", "-A", "-o", "pgid=,stat="]
-    lines = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.splitlines()  # noqa: S603 - a constant
-    return any(
-        line.split()[0] == str(pid) and not line.split()[1].startswith("Z") for line in lines
-    )
+    lines = (line.split() for line in _processes("pgid=,stat="))
+    return any(group == str(pid) and stat[0] != "Z" for group, stat in lines)
+
+
+def _processes(columns: str) -> list[str]:
+    """A line each, as `ps` tells it."""
+    asked = ["ps", "-A", "-o", columns]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.splitlines()  # noqa: S603 - names of columns
 
 
 def main(command: str) -> None:

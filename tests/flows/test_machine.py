@@ -89,6 +89,9 @@ def test_a_server_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
         thread.join()
 
 
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # up leaves them running
 @pytest.mark.long
 def test_a_run_that_is_at_work_when_all_goes_down_goes_on_when_it_is_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
