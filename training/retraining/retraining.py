@@ -278,7 +278,7 @@ class Retraining:
         training = training.model_copy(update={"seed": training.seed + ahead})
         other = self._run(run.config.model_copy(update={"training": training}))
         other.slot, other.start_from, other.labels = run.slot, run.start_from, run.labels
-        other.table, other.data = run.table, run.data
+        other.take_data(run.table, run.data)
         other.load_data()
         return other
 

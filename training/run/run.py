@@ -154,9 +154,13 @@ class TrainingRun:
             manager = self.manager
             if self.table is None:
                 self.table = table_of(self, manager)
-            self.data = manager.get_data(self.table)
-            self._worlds = worlds_of(self.config, self.data, self.table, self._trusted)
-            self._rows = self._numbered()
+            self.take_data(self.table, manager.get_data(self.table))
+
+    def take_data(self, table: Table | None, data: Dataset) -> None:
+        """Train on these: what was read just now, or by another run of the same data."""
+        self.table, self.data = table, data
+        self._worlds = worlds_of(self.config, data, table, self._trusted)
+        self._rows = self._numbered()
 
     @property
     def manager(self) -> DataManager:

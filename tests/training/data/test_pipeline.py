@@ -152,7 +152,7 @@ FORGED = [
     ({"features": [{"type": "system"}]}, "features.0 = "),
     ({"features": [{"type": "sma", "window": 0}]}, "features.0.sma.window = 0"),
     ({"features": "all"}, "features = 'all'"),
-    ({"features": []}, "features = "),
+    ({"features": []}, "this pipeline makes"),
     ({"scaler": "pickle"}, "'pickle'"),
     ({"dtype": "object"}, "'object'"),
     ({"names": ["b"]}, "makes a"),
