@@ -32,7 +32,7 @@ _BUILDERS: Final = {
     "sklearn": "training.models.scikit:build",
     "torch": "training.models.pytorch:build",
     **dict.fromkeys(
-        ("dqn", "ppo", "a2c", "qrdqn", "recurrent_ppo"), "training.models.agents:build"
+        ("dqn", "ppo", "a2c", "qrdqn", "recurrent_ppo"), "training.models.agents.agent:build"
     ),
 }
 _EXTRAS: Final = {

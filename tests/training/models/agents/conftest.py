@@ -98,7 +98,7 @@ class Kind:
 
 def kind_of(section: dict[str, Any], worlds: Worlds) -> Kind:
     """What is needed to build an agent."""
-    from training.models.agents import spaces_of
+    from training.models.agents.spaces import spaces_of
 
     config: Any = TypeAdapter(ModelConfig).validate_python(section)
     spec = ModelSpec(
