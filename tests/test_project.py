@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("flows", "tasks", "training")
+PACKAGES = ("flows", "prefect_retrain", "tasks", "training")
 PLATFORMS = [
     {"python_version": python, "sys_platform": system, "platform_machine": machine}
     for python in ("3.11", "3.12", "3.13")
