@@ -112,7 +112,7 @@ def _landed(day: str) -> dict[str, Any]:
 def test_the_schedule_fires_the_process_is_killed_and_nobody_is_needed(night: Place) -> None:
     """The automation finishes the run, with the bits of the run that nobody disturbed."""
     marker, storage = night.folder / "night.marker", night.folder / "night"
-    kill = f"callbacks=[{{type: 'killing:Kill', marker: '{marker}'}}]"
+    kill = f"callbacks=[{{type: 'killing:Slow'}}, {{type: 'killing:Kill', marker: '{marker}'}}]"
     parameters = {"overrides": [*QUICK[:2], kill], "storage": str(storage)}
     schedule = {"schedule": {"interval": 30}, "active": True, "parameters": parameters}
     path = f"deployments/{night.deployment('retrain')}/schedules"
