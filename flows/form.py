@@ -24,6 +24,7 @@ from training.config.base import (
     Share,
 )
 from training.config.choice import kinds
+from training.config.docs import descriptions
 from training.config.estimators import SklearnConfig
 from training.config.model import MlpConfig, ModelConfig
 from training.config.networks import MlpNetwork, Network, TorchConfig
@@ -95,8 +96,10 @@ def _field(path: str, like: type[Section], text: str = "") -> Any:  # noqa: ANN4
         like: the section, for what is said of the field there and its default.
         text: said of it instead.
     """
-    known = like.model_fields[path.rpartition(".")[2]]
-    said = (text or known.description or "").replace("`", "")  # the newer UI shows them as they are
+    name = path.rpartition(".")[2]
+    known = like.model_fields[name]
+    told = known.description or descriptions(like).get(name, "")
+    said = (text or told).replace("`", "")  # the newer UI shows them as they are
     default = known.get_default()
     shown = ", ".join(map(str, default)) if isinstance(default, tuple) else str(default)
     unset = known.is_required() or default is None or default == ()
