@@ -81,7 +81,7 @@ def test_a_form_trains_what_the_shell_trains(place: Place) -> None:
     file: dict[str, Any] = {"config_file": "formed.yaml", "overrides": ["training.batch_size=32"]}
     for way, fields in (("form", form), ("file", file | {"training": {"epochs": 4}})):
         storage = place.folder / f"formed-{way}"
-        run = place.start("train", fields | {"storage": str(storage)})
+        run = place.fill_in(**fields, storage=str(storage))
         place.until(run, "COMPLETED")
         assert _registered(storage, "formed") == undisturbed
         shown = place.api(f"flow_runs/{run}")
@@ -94,14 +94,15 @@ def test_wrong_values_are_refused_by_the_form_or_at_once(place: Place) -> None:
     for refused in ({"training": {"epochs": -1}}, {"model": {"type": "nope"}},
                     {"data": {"validation": 1}}, {"training": {"epoch": 3}}):  # fmt: skip
         with pytest.raises(HTTPError) as error:
-            place.start("train", refused)
+            place.fill_in(**refused)
+        error.value.close()
         assert error.value.code == 409
     storage = place.folder / "wrong"
     for fields, words in (
         ({"overrides": ["training.epoch=3"]}, "training.epoch = 3: unknown key; did you mean"),
         ({"data": {"source": "csv", "path": "no.csv"}}, "no.csv"),
     ):
-        run = place.start("train", {"name": "wrong", **fields, "storage": str(storage)})
+        run = place.fill_in(name="wrong", **fields, storage=str(storage))
         assert place.until(run, "FAILED", "COMPLETED") == "FAILED"
         message = place.api(f"flow_runs/{run}")["state"]["message"]
         assert words in message
