@@ -87,7 +87,7 @@ class Dashboard:
         """Show the whole."""
         rows = list(result.rows)
         try_to_show(
-            lambda: self._show_progress(self._run.config.training.epochs),
+            lambda: self._show_end(result),
             lambda: self._show_metrics(thinned(rows, ROWS_AT_THE_END), len(rows)),
             lambda: self._show_curves(rows),
             self._show_report,
@@ -111,6 +111,14 @@ class Dashboard:
             update_progress_artifact(
                 self._progress, progress=self._share(epoch), description=self._how_far(epoch)
             )
+
+    def _show_end(self, result: TrainingResult) -> None:
+        """A run that stopped early is done, with fewer epochs than were planned."""
+        early = ", stopped early" if result.stopped_early else ""
+        done = f"{result.epochs_completed} of {self._run.config.training.epochs}{early}"
+        if self._progress is not None:
+            description = f"Epochs of run {self._run.run_id}: {done}"
+            update_progress_artifact(self._progress, progress=100.0, description=description)
 
     def _how_far(self, epoch: int) -> str:
         """In words, and how much longer it will take where that is known."""

@@ -355,3 +355,13 @@ def test_the_page_of_the_run_has_progress_table_curve_and_report(flow: Flow) -> 
     assert found["sample-progress"].data == 100.0
     assert len(json.loads(str(found["sample-metrics"].data))) == 4
     assert "data:image/svg+xml;base64," in str(found["sample-learning-curves"].data)
+
+
+def test_a_run_that_stopped_early_says_how_many_epochs_it_took(flow: Flow) -> None:
+    """It is done, though not all planned epochs were trained."""
+    stopping = {"type": "early_stopping", "monitor": "val_loss", "patience": 0, "min_delta": 9.0}
+    result = flow(_config(callbacks=[stopping]))
+    assert (result["stopped_early"], result["epochs_completed"]) == (True, 2)
+    shown = max(_artifacts("sample-progress"), key=lambda one: str(one.created))
+    assert shown.data == 100.0
+    assert str(shown.description).endswith(": 2 of 4, stopped early")

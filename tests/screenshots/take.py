@@ -33,14 +33,8 @@ IMAGES = ROOT / "docs" / "images"
 LARGEST = 150_000
 SECONDS = 240.0
 BUSY = 503
-FORM: dict[str, Any] = {
-    "name": "sp500-direction",
-    "training": {"epochs": 20, "batch_size": 64, "optimizer": "adam", "learning_rate": 0.001},
-    "model": {"type": "mlp", "hidden": [64, 64]},
-    "data": {"source": "sample", "sample": "sp500", "target": "direction", "horizon": 1},
-}
-DEPLOYMENTS: dict[str, dict[str, Any]] = {
-    "train": FORM | {"overrides": ["evaluation.backtest={cost_bps: 5}"]},
+DEPLOYMENTS: dict[str, dict[str, Any]] = {  # as in deployments/prefect.yaml
+    "train": {"config_file": "configs/quickstart.yaml"},
     "retrain": {"config_file": "configs/retrain.yaml"},
 }
 
