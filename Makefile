@@ -52,8 +52,8 @@ check: $(dev) $(extras)  ## lint, format, types, import contracts
 bench: $(dev) $(extras)  ## each row beside its limit, in one table; BENCH="--scripts engine start"
 	@$(BIN)/python -m tests.benchmarks.suite $(BENCH)
 
-bench-rooms: $(dev) $(extras)  ## benchmarks of single rooms: stores, registry, data, models, scoring
-	@set -e; for room in store artifacts registry data numpy_model resume score; do \
+bench-rooms: $(dev) $(extras)  ## benchmarks of single rooms: artifacts, registry, data, models, scoring
+	@set -e; for room in artifacts registry data numpy_model resume score; do \
 	echo "== $$room"; $(BIN)/python -m tests.benchmarks.bench_$$room; done
 
 bench-peers: $(dev)  ## other frameworks, each in an environment of its own

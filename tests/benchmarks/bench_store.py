@@ -1,27 +1,21 @@
-"""What a durable commit and a verified read cost, beside the bare minimum for the same bytes.
+"""What a durable save and a verified load cost, beside the bare minimum for the same bytes.
 
-Run as `python tests/benchmarks/bench_store.py [FOLDER]`. The two sides alternate within one run;
-shown are the median and the spread (10th to 90th percentile) of each, and the median of the
-ratios of neighbours. The bare minimum of a commit is write, fsync, rename and fsync of the
-directory, of one file, without any digest; that of a read is `np.fromfile` and BLAKE3. Where
-PyTorch is installed, a verified load stands beside `torch.load` too, which verifies nothing: as
-the first of a process, which is how a run comes back, and again in a process whose memory is warm.
-
-The last line is a checkpoint of a replay buffer of 100 MB of which one percent changed, kept in
-pieces, beside the commit of the whole.
-
-Limits (the ratio of medians): a commit at most 2.6 at 1 MB, 2.0 at 10 MB, 1.5 at 100 MB and above;
-a verified load, the first of its process, at most 1.0 of `torch.load`.
+Run it with `python -m tests.benchmarks.bench_store`. The limit of a save is write, fsync, rename
+and fsync of the directory, of one file, without any digest; that of a load is `torch.load`, which
+verifies nothing (where PyTorch is not installed, `np.fromfile` and BLAKE3). A load is the first of
+a process, which is how a run comes back; a row says what it is in a process whose memory is warm.
+The last row is a checkpoint of a replay buffer of 100 MB of which one percent changed, kept in
+pieces, beside a checkpoint of the whole.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import sys
 import tempfile
 import time
+from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -30,6 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from blake3 import blake3
 
+from tests.benchmarks.harness import Aim, Row, in_turn, main
 from training.artifacts import ArtifactStore, encode
 from training.checkpoints import CheckpointManager
 from training.config import KeepLatest
@@ -37,32 +32,15 @@ from training.state import CheckpointRef
 from training.types import Segmented
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterator
 
     from training.types import Array
 
-SIZES = {1_000_000: 60, 10_000_000: 30, 100_000_000: 10, 500_000_000: 4}
-PIECES, ROUNDS = 100, 10
-
-
-def bare_write(folder: Path, data: Array, name: str) -> None:
-    """Write, fsync, rename, fsync of the directory."""
-    fresh = folder / f"{name}.new"
-    file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-    rest = memoryview(data.data).cast("B")
-    while rest:
-        rest = rest[os.write(file, rest) :]
-    os.fsync(file)
-    os.close(file)
-    fresh.rename(folder / name)
-    directory = os.open(folder, os.O_RDONLY)
-    os.fsync(directory)
-    os.close(directory)
-
-
-def bare_read(path: Path) -> str:
-    """Read into an array and digest it."""
-    return str(blake3(np.fromfile(path, np.uint8).data).hexdigest())
+MB = 1_000_000
+SAVES = {1: 2.6, 10: 2.0, 100: 1.5, 500: 1.4}
+LOADS = {1: 1.0, 10: 1.0, 100: 0.8, 500: 1.0}
+ROUNDS = {1: 60, 10: 30, 100: 10, 500: 4}
+PIECES = 100
 
 
 def timed(action: Callable[[], object]) -> float:
@@ -74,148 +52,157 @@ def timed(action: Callable[[], object]) -> float:
 
 def timed_first(action: Callable[[], object]) -> float:
     """The same in a new process, which has imported everything and done nothing yet."""
-    (seconds,) = in_new_process(lambda: [timed(action)])
-    return seconds
-
-
-def in_new_process(action: Callable[[], Iterable[float]]) -> list[float]:
-    """The numbers that an action gives there."""
     reader, writer = os.pipe()
     if (child := os.fork()) == 0:
-        os.write(writer, json.dumps(list(action())).encode())
+        os.write(writer, repr(timed(action)).encode())
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as pipe:
-        numbers: list[float] = json.load(pipe)
+        seconds = float(pipe.read())
     os.waitpid(child, 0)
-    return numbers
+    return seconds
 
 
-def compare(
-    bare: Callable[[], object],
-    ours: Callable[[], object],
-    rounds: int,
-    clock: Callable[[Callable[[], object]], float] = timed,
-    clean: Callable[[], object] = lambda: None,
-) -> tuple[Array, Array]:
-    """Seconds of both, in turn; the order changes each round, and each is cleaned up after."""
-    seconds = np.empty((2, rounds))
-    for round_number in range(-2, rounds):  # two to warm up
-        for side in (0, 1) if round_number % 2 else (1, 0):
-            seconds[side, max(round_number, 0)] = clock((bare, ours)[side])
-            clean()
-    return seconds[0], seconds[1]
+def numbers(size: int) -> Array:
+    """So many MB that no file system makes smaller."""
+    return np.frombuffer(np.random.default_rng(0).bytes(size * MB), np.float32)
 
 
-def show(title: str, size: int, bare: Array, ours: Array) -> None:
-    """One line of the table."""
-    cells = []
-    for seconds in (bare, ours):
-        low, middle, high = np.percentile(seconds * 1e3, (10, 50, 90))
-        cells.append(f"{middle:8.2f} ({low:.2f} to {high:.2f})")
-    ratios = np.percentile(ours / bare, (10, 50, 90))
-    ratio = f"{ratios[1]:.2f} ({ratios[0]:.2f} to {ratios[2]:.2f})"
-    print(f"{title:17} {size / 1e6:5.0f} MB  {cells[0]:>28}  {cells[1]:>28}  {ratio:>22}")
+def bare_write(folder: Path, data: Array) -> None:
+    """Write, fsync, rename, fsync of the directory."""
+    fresh = folder / "bare.new"
+    file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    rest = memoryview(data.data).cast("B")
+    while rest:
+        rest = rest[os.write(file, rest) :]
+    os.fsync(file)
+    os.close(file)
+    fresh.rename(folder / "bare")
+    directory = os.open(folder, os.O_RDONLY)
+    os.fsync(directory)
+    os.close(directory)
 
 
-def measure(store: ArtifactStore, folder: Path, size: int, rounds: int) -> None:
-    """The lines of one size."""
-    raw = np.frombuffer(np.random.default_rng(0).bytes(size), np.float32)
-    names = count()
+def save_row(folder: Path, size: int) -> Row:
+    """A commit of one array."""
+    raw, names, store = numbers(size), count(), ArtifactStore(folder / "store")
 
-    def write() -> None:
-        bare_write(folder, raw, f"bare-{next(names)}")
+    def bare() -> float:
+        seconds = timed(partial(bare_write, folder, raw))
+        (folder / "bare").unlink()
+        return seconds
 
-    def commit() -> None:
-        store.commit(f"commits/{size}/{next(names)}", {"state": encode({"weights": {"w": raw}})})
+    def ours() -> float:
+        path = f"commits/{next(names)}"
+        files = {"state": encode({"weights": {"w": raw}})}
+        seconds = timed(partial(store.commit, path, files))
+        store.remove(path)
+        return seconds
 
-    def clean() -> None:
-        for old in sorted(folder.glob("bare-*"))[:-1]:
-            old.unlink()
-        for name in store.children(f"commits/{size}")[:-1]:
-            store.remove(f"commits/{size}/{name}")
-
-    show("commit", size, *compare(write, commit, rounds, clean=clean))
-    path = f"commits/{size}/{store.children(f'commits/{size}')[0]}"
-    place = folder / "store" / path / "state"
-
-    def read() -> None:
-        bare_read(place)
-
-    def verified_read() -> None:
-        store.read_tree(path, "state")
-
-    show("verified read", size, *compare(read, verified_read, rounds))
+    return Row(
+        f"a durable save of {size} MB",
+        "write, fsync, rename, fsync of the folder",
+        Aim("times", SAVES[size], "ms", 1e-3),
+        in_turn(bare, ours),
+        rounds=ROUNDS[size],
+        warm=2,
+    )
 
 
-def measure_loads(store: ArtifactStore, folder: Path, size: int, rounds: int) -> None:
-    """A verified load beside `torch.load`, of the same array in the page cache.
+def load_row(
+    folder: Path, size: int, *, clock: Callable[[Callable[[], object]], float] = timed_first
+) -> Row:
+    """A verified read of one array in the page cache, beside a read that verifies nothing.
 
     What prepares it is a process of its own: memory that it leaves behind would be inherited.
     """
-    import torch
-
-    file = folder / f"{size}.pt"
+    store, file = ArtifactStore(folder / "store"), folder / "bare.file"
+    peer = "torch.load, unverified" if find_spec("torch") else "np.fromfile and BLAKE3"
+    path = f"loads/{size}"
 
     def prepare() -> None:
-        raw = np.frombuffer(np.random.default_rng(0).bytes(size), np.float32)
-        store.commit(f"loads/{size}", {"state": encode({"weights": {"w": raw}})})
-        torch.save({"weights": {"w": torch.from_numpy(raw.copy())}}, file)
+        if not store.exists(path):
+            store.commit(path, {"state": encode({"weights": {"w": numbers(size)}})})
+        write_peer(file, size)
 
-    def load() -> None:
-        torch.load(file)
+    def turns(rounds: int) -> Iterator[tuple[float, float, float]]:
+        timed_first(prepare)
+        yield from in_turn(
+            lambda: clock(partial(read_peer, file)),
+            lambda: clock(partial(store.read_tree, path, "state")),
+        )(rounds)
 
-    def verified_load() -> None:
-        store.read_tree(f"loads/{size}", "state")
-
-    timed_first(prepare)
-    show("load, torch", size, *compare(load, verified_load, rounds, timed_first))
-    again = in_new_process(lambda: np.concatenate(compare(load, verified_load, rounds)).tolist())
-    show("again", size, *np.array(again).reshape(2, rounds))
+    again = "" if clock is timed_first else ", in warm memory"
+    aim = Aim("times", LOADS[size], "ms", 1e-3)
+    return Row(f"a verified load of {size} MB{again}", peer, aim, turns, ROUNDS[size], 2)
 
 
-def measure_pieces(store: ArtifactStore, size: int) -> None:
+def write_peer(file: Path, size: int) -> None:
+    """The same array for what we stand beside."""
+    if find_spec("torch"):
+        import torch
+
+        torch.save({"weights": {"w": torch.from_numpy(numbers(size).copy())}}, file)
+    else:
+        numbers(size).tofile(file)
+
+
+def read_peer(file: Path) -> object:
+    """Read it as that does."""
+    if find_spec("torch"):
+        import torch
+
+        return torch.load(file)
+    return blake3(np.fromfile(file, np.uint8).data).hexdigest()
+
+
+def pieces_row(folder: Path, size: int) -> Row:
     """A checkpoint of a large array of which one percent changed, beside one of the whole."""
-    array = np.random.default_rng(0).random(size // 4, np.float32)
+    store = ArtifactStore(folder / "store")
+    array = np.random.default_rng(0).random(size * MB // 4, np.float32)
     rows, epochs = len(array) // PIECES, count(1)
-    whole = CheckpointManager(store, "runs/whole/checkpoints", [KeepLatest(n=1)])
-    pieces = CheckpointManager(store, "runs/pieces/checkpoints", [KeepLatest(n=1)])
 
-    def save(manager: CheckpointManager, content: Array | Segmented) -> None:
+    def side(name: str, content: Array | Segmented) -> float:
+        manager = CheckpointManager(store, f"runs/{name}/checkpoints", [KeepLatest(n=1)])
         epoch = next(epochs)
         array[epoch % PIECES * rows : (epoch % PIECES + 1) * rows] += 1
-        manager.save(CheckpointRef("", epoch, 0, epoch, "", {}), {"buffer": content}, {})
+        reference = CheckpointRef("", epoch, 0, epoch, "", {})
+        seconds = timed(lambda: manager.save(reference, {"buffer": content}, {}))
+        manager.prune()
+        return seconds
 
-    def clean() -> None:
-        for manager in (whole, pieces):
-            manager.prune()
-
-    sides = (lambda: save(whole, array), lambda: save(pieces, Segmented(array, rows)))
-    show("in pieces, whole", size, *compare(*sides, ROUNDS, clean=clean))
-    save(pieces, Segmented(array, rows))
-    newest = Path(store.url) / pieces.refs()[0].uri
-    sizes = [(status.st_size, status.st_nlink) for file in newest.rglob("*") if file.is_file()
-             for status in [file.stat()]]  # fmt: skip
-    written = sum(size for size, links in sizes if links == 1)
-    print(f"of {sum(size for size, _ in sizes):,} bytes in the last one {written:,} were written")
+    return Row(
+        f"a checkpoint in pieces, 1 % of {size} MB changed",
+        "a checkpoint of the whole",
+        Aim("times", 1.0, "ms", 1e-3),
+        in_turn(partial(side, "whole", array), partial(side, "pieces", Segmented(array, rows))),
+        rounds=10,
+        warm=2,
+    )
 
 
-def main(folder: Path) -> None:
-    """Print the table."""
-    print(f"{'':26} {'bare, ms':>29}  {'store, ms':>28}  {'ratio':>22}")
-    store = ArtifactStore(folder / "store")
-    if find_spec("torch") is not None:
-        for size, rounds in SIZES.items():
-            measure_loads(store, folder, size, rounds)
-    for size, rounds in SIZES.items():
-        measure(store, folder, size, rounds)
-        for file in folder.glob("bare-*"):
-            file.unlink()
-        shutil.rmtree(folder / "store")
-    measure_pieces(store, 100_000_000)
+@contextmanager
+def place() -> Iterator[Path]:
+    """A folder on the disk of the project; what is in it is gone afterwards."""
+    Path("build").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir="build") as folder:
+        yield Path(folder)
     os.sync()
 
 
+def rows() -> Iterator[Row]:
+    """Saves and loads of each size."""
+    if find_spec("torch"):
+        import torch  # noqa: F401 - before the first fork: what it imports is no part of a load
+    with place() as folder:
+        for size in LOADS:
+            yield load_row(folder, size)
+        yield load_row(folder, 10, clock=timed)
+        for size in SAVES:
+            yield save_row(folder, size)
+        shutil.rmtree(folder / "store")
+        yield pieces_row(folder, 100)
+
+
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else ".") as here:
-        main(Path(here))
+    main(rows)

@@ -21,7 +21,7 @@ from typing import Any
 from tests.benchmarks.harness import Measured, Spread, table
 
 SCRIPTS = (
-    "engine", "torch", "epoch", "overlap", "start", "retry", "long", "memory",
+    "engine", "torch", "epoch", "overlap", "store", "start", "retry", "long", "memory",
 )  # fmt: skip
 
 
