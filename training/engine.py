@@ -135,7 +135,8 @@ class TrainingEngine:
         """Train a run that this process holds, from wherever it stands, and register its model."""
         session = run.create_model()
         with run.watching():
-            save = session.commit_ahead if run.config.checkpoints.overlap else session.commit
+            session.defers = run.config.checkpoints.overlap
+            save = session.commit_ahead if session.defers else session.commit
             while not session.done:
                 staged = self.advance(session, session.state.epoch + 1)
                 if staged.save:
@@ -154,7 +155,7 @@ class TrainingEngine:
             IntegrityError: no checkpoint verifies.
             InterruptedRunError: a signal came; a checkpoint is committed.
         """
-        if session.at is None and session.restore() is None:
+        if not session.intact and session.restore() is None:
             raise IntegrityError(f"run {session.run_id} has no checkpoint that verifies")
         staged = None
         while session.state.epoch < epoch and not session.done:
@@ -181,7 +182,7 @@ class TrainingEngine:
         Raises:
             InterruptedRunError: a signal came; a checkpoint is committed.
         """
-        session.at = None
+        session.intact = False
         started = perf_counter()
         with session.telling_errors():
             if session.state.batch == 0:
@@ -234,7 +235,7 @@ class TrainingEngine:
             raise InterruptedRunError(f"interrupted by {name} at {at}; checkpoint saved", number)
         if reason is not None:
             session.commit(session.stage(reason))
-            session.at = None
+            session.intact = False
         return state.stop_reason is not None
 
     def _validation_is_due(self, session: Session) -> bool:

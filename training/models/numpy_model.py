@@ -178,6 +178,11 @@ class NumpyModel:
             "optimizer": {"step": self._optimizer.steps, **memory},
         }
 
+    def live_state(self) -> dict[str, Any]:
+        """What `state_dict` copies, in the arrays that the next step changes."""
+        optimizer = {"step": self._optimizer.steps, **self._optimizer.memory}
+        return {"weights": self._weights, "optimizer": optimizer}
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over a state; with `weights` alone, all else stays as it is.
 

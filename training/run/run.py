@@ -339,6 +339,7 @@ class TrainingRun:
             history=History(self.store, f"{self.record.folder}/history"),
             metadata=self.about(),
             guard=self._lease.require,
+            overlap=self.config.checkpoints.overlap,
         )
 
     @property

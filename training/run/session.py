@@ -15,6 +15,7 @@ from training.callbacks import CheckpointRecord, ErrorRecord, TrainRecord, fire
 from training.errors import IntegrityError
 from training.metrics import Monitor
 from training.run.ahead import Ahead
+from training.run.snapshots import Snapshots
 from training.state import CheckpointRef, Control, TrainingState
 
 if TYPE_CHECKING:
@@ -32,13 +33,15 @@ class Session:
     """A model, its data, its callbacks and how far it is.
 
     Attributes:
-        at: digest of the weights that the memory holds, when it holds exactly a staged or
-            committed state; None while an epoch is running and after a failure.
+        intact: whether the memory holds exactly a staged or committed state; not while an epoch is
+            running, nor after a failure.
         batch_size: rows a batch, as the configuration says; all of them for a model that
             learns from a whole epoch at once.
         shuffle: whether their order changes from epoch to epoch.
         batches: batches an epoch.
         rows: the training part, with the way in which the model wants its batches picked.
+        defers: whether a state that `commit_ahead` is to save gets its digest there, and not while
+            training waits.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of a training, put together in one place
@@ -54,10 +57,12 @@ class Session:
         history: History,
         metadata: Mapping[str, Any],
         guard: Callable[[], None] = lambda: None,
+        overlap: bool = False,
     ) -> None:
         """Hold the parts; `begin` or `restore` gives them a state.
 
         `guard` is called before anything is made durable, and raises if the run is no longer ours.
+        With `overlap` copies of the state go into memory that is used again.
         """
         self.run_id = run_id
         self.config = config
@@ -69,12 +74,15 @@ class Session:
         self.history = history
         self.state = TrainingState()
         self.control = Control()
-        self.at: str | None = None
+        self.intact = False
+        self.defers = False
         self.ended = False
         self._metadata = metadata
         self._guard = guard
         self._staged: tuple[CheckpointRef, dict[str, Any]] | None = None
         self._ahead: Ahead | None = None
+        self._snapshots = Snapshots()
+        self._live = getattr(model, "live_state", None) if overlap else None
         self._committed = (-1, 0)
         self._told: BaseException | None = None
         whole = getattr(model, "learns_whole_epochs", False)
@@ -109,7 +117,8 @@ class Session:
         """Tell the callbacks that training ends, once; the weights they leave are the result."""
         if not self.ended:
             self.ended = True
-            self.at = None
+            self.intact = False
+            self._snapshots.forget()
             fire(self.callbacks.on_train_end, self.train_record())
 
     def train_record(self, *, resumed: bool = False) -> TrainRecord:
@@ -141,9 +150,11 @@ class Session:
             metrics: of the epoch that was just done, which becomes a row of the history; None
                 where no epoch ends here.
         """
-        model = self.model.state_dict()
-        state = self.state
-        digest = digest_of(model["weights"])
+        if self._ahead is not None and not self._ahead.is_prepared():
+            self.settle()
+        model, state = self._captured(), self.state
+        deferred = self.defers and save is not None and metrics is not None
+        digest = "" if deferred else digest_of(model["weights"])
         if metrics is not None:
             self.history.append(self._row(digest, metrics))
         ref = CheckpointRef(
@@ -163,8 +174,16 @@ class Session:
             "history": self.history.state_dict(),
         }
         self._staged = (ref, tree)
-        self.at = digest
+        self.intact = True
         return ref
+
+    def _captured(self) -> dict[str, Any]:
+        """A copy of the model's state."""
+        if self._live is None:
+            return self.model.state_dict()
+        busy = None if self._ahead is None else self._ahead.tree["model"]
+        copy: dict[str, Any] = self._snapshots.take(self._live(), busy)
+        return copy
 
     def commit(self, ref: CheckpointRef) -> CheckpointRef:
         """Make what was staged durable, thin out older ones, tell the callbacks.
@@ -183,8 +202,8 @@ class Session:
         if self._is_committed(ref):
             return ref
         with self.telling_errors():
-            tree = self._prepared(ref)
-            committed = self._write(ref, tree)
+            tree = self._staged_tree(ref)
+            committed = self._write(self._prepare(ref, tree), tree)
             self._staged = None
             self._tell_saved(committed)
         return committed
@@ -195,9 +214,9 @@ class Session:
         At most one is in flight: one begun before is finished first.
         """
         self.settle()
-        tree = self._prepared(ref)
+        tree = self._staged_tree(ref)
         self._staged = None
-        self._ahead = Ahead(ref, tree, self._write)
+        self._ahead = Ahead(ref, tree, self._prepare, self._write)
 
     def settle(self) -> None:
         """Wait for what is being written ahead."""
@@ -207,22 +226,33 @@ class Session:
     def _finish(self, ahead: Ahead) -> CheckpointRef:
         """Wait for what is written ahead."""
         with self.telling_errors():
-            committed = ahead.wait() or self._write(ahead.ref, ahead.tree)
+            committed = ahead.wait()
+            if committed is None:
+                ref = ahead.prepared or self._prepare(ahead.ref, ahead.tree)
+                committed = self._write(ref, ahead.tree)
             self._ahead = None
             self._tell_saved(committed)
         return committed
 
-    def _prepared(self, ref: CheckpointRef) -> dict[str, Any]:
-        """The state that was staged, with the history's whole blocks written."""
+    def _staged_tree(self, ref: CheckpointRef) -> dict[str, Any]:
         if self._staged is None or self._staged[0] != ref:
             raise IntegrityError(
                 f"the state after epoch {ref.epoch} is not in this process; run the epoch again"
             )
-        tree = self._staged[1]
+        return self._staged[1]
+
+    def _prepare(self, ref: CheckpointRef, tree: dict[str, Any]) -> CheckpointRef:
+        """Give a state its digest, where that was put off, and write the history's whole blocks.
+
+        No row may have been added to the history since it was staged.
+        """
         self._guard()
+        if not ref.digest:
+            ref = replace(ref, digest=digest_of(tree["model"]["weights"]))
+            self.history.row(ref.epoch)["digest"] = ref.digest
         self.history.flush()
         tree["history"] = self.history.state_dict()
-        return tree
+        return ref
 
     def _write(self, ref: CheckpointRef, tree: dict[str, Any]) -> CheckpointRef:
         self._guard()
@@ -252,7 +282,7 @@ class Session:
             tree: its state.
             begin: tell the callbacks that training goes on, before they take over their states.
         """
-        self.at = None
+        self.intact = False
         self._staged = None
         self.model.load_state_dict(tree["model"])
         self.state.load_state_dict(tree["training"])
@@ -262,7 +292,7 @@ class Session:
             self.begin(resumed=True)
         self.callbacks.load_state_dict(tree["callbacks"])
         self._committed = (ref.epoch, ref.batch)
-        self.at = ref.digest
+        self.intact = True
 
     @contextmanager
     def telling_errors(self) -> Iterator[None]:

@@ -282,6 +282,19 @@ def test_a_state_goes_round_exactly(
 
 
 @every_model
+def test_a_live_state_is_what_a_copy_is_made_of(
+    config: ModelConfig, spec: ModelSpec, make_batch: MakeBatch
+) -> None:
+    model = build(config, spec)
+    if not hasattr(model, "live_state"):
+        return
+    live = model.live_state()
+    train(model, spec, make_batch, range(2))
+    assert_equal(live["weights"], model.state_dict()["weights"])
+    assert_equal(model.live_state(), model.state_dict())
+
+
+@every_model
 def test_a_captured_state_is_a_copy(
     config: ModelConfig, spec: ModelSpec, make_batch: MakeBatch
 ) -> None:
