@@ -34,6 +34,14 @@ if __name__ == "__main__":
 """
 BY_OURS = "from flows.train import train\nfrom training.config.load import parse_config"
 BY_ALIAS = "from prefect_retrain import parse_config, train"
+ROOT = Path(__file__).parents[2]
+AS_INSTALLED = """
+import runpy, sys
+# An editable installation finds our modules by name, whoever's package they are looked for in.
+sys.meta_path[:] = [one for one in sys.meta_path if "editable" not in str(one).lower()]
+sys.path.append({root!r})
+runpy.run_module("flows.etl", run_name="__main__", alter_sys=True)
+"""
 CONFIG = """
 name: theirs
 data: {source: {type: csv, path: table.csv}, features: [{type: columns}],
@@ -76,7 +84,8 @@ def _call(project: Path, *words: str, api: str | None = None) -> tuple[int, str]
 
 def _etl(project: Path, imports: str, api: str) -> tuple[int, str]:
     (project / "flows/etl.py").write_text(OWN_FLOW.format(imports=imports))
-    return _call(project, sys.executable, "-m", "flows.etl", "table.csv", api=api)
+    start = AS_INSTALLED.format(root=str(ROOT))
+    return _call(project, sys.executable, "-c", start, "table.csv", api=api)
 
 
 def test_our_flows_are_imported_under_a_name_of_their_own(server: str, project: Path) -> None:

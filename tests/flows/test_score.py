@@ -88,10 +88,16 @@ def test_the_champion_scores_a_file(retrain: Retrain, tmp_path: Path) -> None:
 def test_the_report_and_the_ledger_are_in_the_ui(retrain: Retrain) -> None:
     """Under keys that stay the same from night to night."""
     from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import (
+        ArtifactCollectionFilter,
+        ArtifactCollectionFilterKey,
+    )
 
     retrain("update", "m.yaml", "--from", "2020-11", "--to", "2020-12")
+    ours = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(like_="m-%"))
     with get_client(sync_client=True) as client:
-        latest = {one.key: one for one in client.read_latest_artifacts()}
+        found = client.read_latest_artifacts(artifact_filter=ours)
+    latest = {one.key: one for one in found}
     assert "m:2 is the new champion" in str(latest["m-morning-report"].data)
     rows = json.loads(str(latest["m-ledger"].data))
     assert [(row["slot"], row["status"], row["version"]) for row in rows] == [
