@@ -14,6 +14,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
 from flows.environment import take_environment
+from flows.leader import emit_after_crash, emit_first_event
 from flows.lineage import Lineage, making
 from flows.retrain import UPDATE, retrain
 from flows.showing import artifact_key, try_to_show
@@ -45,7 +46,13 @@ def _name() -> str:
     return f"pipeline {name} {parameters.get('as_of') or ''}".rstrip()
 
 
-@flow(name="pipeline", flow_run_name=_name, persist_result=False, log_prints=False)
+@flow(
+    name="pipeline",
+    flow_run_name=_name,
+    on_crashed=[emit_after_crash],
+    persist_result=False,
+    log_prints=False,
+)
 def pipeline(
     config: PipelineConfig, storage: str = "./artifacts", as_of: str | None = None
 ) -> dict[str, Any]:
@@ -63,6 +70,7 @@ def pipeline(
         What `retrain pipeline --json` prints.
     """
     take_environment()
+    emit_first_event()
     now = None if WATCH.get() else flow_run.scheduled_start_time
     etl = Pipeline(config, storage, as_of=parse_moment(as_of) if as_of else now)
     steps = Steps(etl, Lineage.of(config), tried_again(config.retrain.execution))

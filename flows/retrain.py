@@ -23,6 +23,7 @@ from flows.form import (
     Text,
     TrainingForm,
 )
+from flows.leader import emit_after_crash
 from flows.morning import show_ledger, show_morning
 from flows.reconcile import reconcile
 from flows.slots import missed
@@ -46,7 +47,13 @@ def _name() -> str:
     return f"retrain {name} {parameters.get('as_of') or flow_run.scheduled_start_time.date()}"
 
 
-@flow(name="retrain", flow_run_name=_name, persist_result=False, log_prints=False)
+@flow(
+    name="retrain",
+    flow_run_name=_name,
+    on_crashed=[emit_after_crash],
+    persist_result=False,
+    log_prints=False,
+)
 @in_words
 def retrain(  # noqa: PLR0913 - the fields of the form
     config: Hidden = None,

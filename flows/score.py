@@ -12,6 +12,7 @@ from prefect.runtime import flow_run
 
 from flows.asked import in_words
 from flows.form import Names  # noqa: TC001 - as below
+from flows.leader import emit_after_crash
 from tasks.scoring import score_table
 from training.config.base import Count  # noqa: TC001 - Prefect reads the flow's types when it runs
 from training.scoring.table import CHUNK_ROWS
@@ -21,7 +22,13 @@ def _name() -> str:
     return f"score {flow_run.parameters['model']}"
 
 
-@flow(name="score", flow_run_name=_name, persist_result=False, log_prints=False)
+@flow(
+    name="score",
+    flow_run_name=_name,
+    on_crashed=[emit_after_crash],
+    persist_result=False,
+    log_prints=False,
+)
 @in_words
 def score(
     model: str,

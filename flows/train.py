@@ -18,6 +18,7 @@ from flows.artifacts import Dashboard, show_findings
 from flows.asked import Settings, asked_name, in_words
 from flows.events import announce
 from flows.form import DataForm, Hidden, ModelForm, ModelName, Overrides, Text, TrainingForm
+from flows.leader import emit_after_crash
 from flows.reconcile import reconcile
 from tasks.policies import Policies
 from tasks.training import (
@@ -48,7 +49,13 @@ def _name() -> str:
     return f"train {run.config.name if run else asked_name(flow_run.parameters)}"
 
 
-@flow(name="train", flow_run_name=_name, persist_result=False, log_prints=False)
+@flow(
+    name="train",
+    flow_run_name=_name,
+    on_crashed=[emit_after_crash],
+    persist_result=False,
+    log_prints=False,
+)
 @in_words
 def train(  # noqa: PLR0913 - the fields of the form
     config: Hidden = None,

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
@@ -193,6 +194,15 @@ class Place:
         message = self.api(f"flow_runs/{flow_run}")["state"]["message"]
         assert ended == "COMPLETED", message
 
+    def kill(self, flow_run: UUID, state: str) -> None:
+        """SIGKILL to the run's processes, the first moment that it has any in that state."""
+        waited = time.monotonic() + 120
+        while not (found := _engines(flow_run)) or self.state(flow_run) != state:
+            assert time.monotonic() < waited, f"{self.state(flow_run)}: {found}"
+            time.sleep(0.02)
+        for pid in found:
+            os.kill(pid, signal.SIGKILL)
+
     def tasks(self, flow_run: UUID) -> dict[str, str]:
         """The name of the last state of each task by its name, the latest run of it."""
         body = {"flow_runs": {"id": {"any_": [str(flow_run)]}}, "sort": "EXPECTED_START_TIME_ASC"}
@@ -208,6 +218,18 @@ class Place:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+
+
+def _engines(flow_run: UUID) -> list[int]:
+    """The processes in which a worker has the flow of a run, as Linux tells them."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (process / "cmdline").read_bytes()
+            ours = f"PREFECT__FLOW_RUN_ID={flow_run}".encode()
+            if b"engine\0" in command and ours in (process / "environ").read_bytes():
+                found.append(int(process.name))
+    return found
 
 
 def check_out(folder: Path) -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 import time
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -23,10 +24,13 @@ from training.retraining import Retraining, ledger, parse_moment, retrain
 from training.run import RunRecord, run_ids
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.flows.conftest import Place
 
 NAME = "sp500-direction-nightly"
 QUICK = ["retraining.max_age_days=null", "training.epochs=4", "callbacks=[]"]
+HALF_A_MINUTE = dt.timedelta(seconds=30)
 AUTOMATIONS = ("deployments/automations.yaml", "deployments/notifications.yaml")
 
 
@@ -109,18 +113,29 @@ def _landed(day: str) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def _scheduled(place: Place, parameters: dict[str, Any]) -> Iterator[UUID]:
+    """A schedule of `retrain` until its first run is no longer waiting; then no other follows."""
+    path = f"deployments/{place.deployment('retrain')}/schedules"
+    known = {UUID(one["id"]) for one in place.api("flow_runs/filter", {})}
+    schedule = {"schedule": {"interval": 30}, "active": True, "parameters": parameters}
+    (made,) = place.api(path, [schedule])
+    while not (new := [one for one in _made_by(place, "SCHEDULE", "retrain") if one not in known]):
+        time.sleep(0.2)
+    assert place.api(f"flow_runs/{new[0]}")["auto_scheduled"]
+    try:
+        yield new[0]
+    finally:
+        place.api(f"{path}/{made['id']}", method="DELETE")
+
+
 def test_the_schedule_fires_the_process_is_killed_and_nobody_is_needed(night: Place) -> None:
     """The automation finishes the run, with the bits of the run that nobody disturbed."""
     marker, storage = night.folder / "night.marker", night.folder / "night"
-    kill = f"callbacks=[{{type: 'killing:Slow'}}, {{type: 'killing:Kill', marker: '{marker}'}}]"
+    kill = f"callbacks=[{{type: 'killing:Kill', marker: '{marker}'}}]"
     parameters = {"overrides": [*QUICK[:2], kill], "storage": str(storage)}
-    schedule = {"schedule": {"interval": 30}, "active": True, "parameters": parameters}
-    path = f"deployments/{night.deployment('retrain')}/schedules"
-    (made,) = night.api(path, [schedule])
-    run = _made_by(night, "SCHEDULE", "retrain")[0]
-    night.until(run, "PENDING", "RUNNING", "CRASHED")  # the worker has it: no other is to follow
-    night.api(f"{path}/{made['id']}", method="DELETE")
-    assert night.api(f"flow_runs/{run}")["auto_scheduled"]
+    with _scheduled(night, parameters) as run:
+        night.until(run, "PENDING", "RUNNING", "CRASHED")
     night.until(run, "CRASHED")
     night.finish(run)
     store = ArtifactStore(storage)
@@ -131,6 +146,24 @@ def test_the_schedule_fires_the_process_is_killed_and_nobody_is_needed(night: Pl
     (line, *_) = [one for one in ledger(store, NAME) if one["status"] == "promoted"]
     assert line["model"]["digest"] == whole["model"]["digest"]
     assert line["redone_epochs"] == 1
+
+
+@pytest.mark.parametrize("state", ["PENDING", "RUNNING"])
+def test_a_run_that_is_killed_as_soon_as_it_has_a_process_is_gone_on_with(
+    night: Place, state: str
+) -> None:
+    """Before anything of ours began, or in its first moment: within half a minute."""
+    storage = night.folder / f"early-{state}"
+    parameters = {"overrides": QUICK, "storage": str(storage)}
+    with _scheduled(night, parameters) as run:
+        night.kill(run, state)
+    night.until(run, "CRASHED", seconds=30)
+    night.until(run, "SCHEDULED", "PENDING", "RUNNING", "COMPLETED", seconds=40)
+    night.finish(run)
+    states = night.api(f"flow_run_states/?flow_run_id={run}")
+    ends = [one["timestamp"] for one in states if one["name"] in {"Crashed", "Scheduled"}]
+    _, crashed, again = sorted(ends)
+    assert dt.datetime.fromisoformat(again) - dt.datetime.fromisoformat(crashed) < HALF_A_MINUTE
 
 
 def test_a_run_that_is_pre_empted_saves_and_goes_on_elsewhere(night: Place) -> None:
