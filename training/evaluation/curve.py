@@ -12,7 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     Row = Mapping[str, Any]
     Points = list[tuple[float, float]]
@@ -21,6 +21,7 @@ WIDTH, HEIGHT = 720, 300
 LEFT, RIGHT, TOP, BOTTOM = 64, 40, 34, 34
 SERIES = ("loss", "val_loss")
 COLOURS = ("#2563eb", "#ea580c", "#64748b", "#16a34a")
+HALF_A_LETTER = 3.5
 MOST_POINTS = 400
 MOST_PICTURES = 6
 LARGEST = 1e100  # a loss that has left the world; the distance of two of them is still a number
@@ -39,23 +40,27 @@ def loss_curve(history: Sequence[Row]) -> str:
     return line_chart(lines, "epoch", "loss by epoch")
 
 
-def line_chart(lines: Mapping[str, Points], unit: str, title: str) -> str:
+def line_chart(
+    lines: Mapping[str, Points], unit: str, title: str, moments: Sequence[str] = ()
+) -> str:
     """Lines in a picture in Markdown; nothing where no line has a point.
 
     Args:
         lines: at most four, by name; each point finite.
         unit: of the horizontal axis.
         title: for who cannot see it.
+        moments: words for 0, 1, 2, … on the horizontal axis, in the place of unit and number.
     """
-    drawn = svg_chart(lines, unit)
+    drawn = svg_chart(lines, unit, moments)
     data = base64.b64encode(drawn.encode()).decode()
     return f"![{title}](data:image/svg+xml;base64,{data})" if drawn else ""
 
 
-def svg_chart(lines: Mapping[str, Points], unit: str) -> str:
+def svg_chart(lines: Mapping[str, Points], unit: str, moments: Sequence[str] = ()) -> str:
     """Lines as an SVG element that stands by itself; nothing where no line has a point."""
     known = [point for points in lines.values() for point in points]
-    return _svg(lines, known, unit) if known else ""
+    named = {float(x): words for x, words in enumerate(moments)}
+    return _svg(lines, known, lambda x: named.get(x, f"{unit} {x:g}")) if known else ""
 
 
 def learning_curves(history: Sequence[Row]) -> dict[str, dict[str, Points]]:
@@ -85,7 +90,7 @@ def points_of(history: Sequence[Row], name: str) -> Points:
     return [*points[:-1:step], *points[-1:]]
 
 
-def _svg(lines: Mapping[str, Points], known: Points, unit: str) -> str:
+def _svg(lines: Mapping[str, Points], known: Points, words: Callable[[float], str]) -> str:
     first, last = min(x for x, _ in known), max(x for x, _ in known)
     low, high = min(y for _, y in known), max(y for _, y in known)
     margin = 0.05 * (high - low) or abs(high) * 0.05 or 1.0
@@ -109,7 +114,10 @@ def _svg(lines: Mapping[str, Points], known: Points, unit: str) -> str:
         _, y = place(first, value)
         parts += [_rule(y), _text(LEFT - 8, y + 4, f"{value:.4g}", "end")]
     for x in dict.fromkeys((first, (first + last) // 2, last)):
-        parts += [_text(place(x, low)[0], HEIGHT - 12, f"{unit} {x:g}", "middle")]
+        across = place(x, low)[0]
+        half = HALF_A_LETTER * len(words(x))  # long words at an end are moved into the picture
+        across = min(max(across, half), WIDTH - half)
+        parts += [_text(across, HEIGHT - 12, words(x), "middle")]
     for number, (name, colour) in enumerate(zip(lines, COLOURS, strict=False)):
         if lines[name]:
             parts += _line([place(x, y) for x, y in lines[name]], colour)

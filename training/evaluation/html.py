@@ -46,6 +46,7 @@ class Verdict:
         reason: in a sentence.
         tables: challenger beside champion.
         curves: what 1 has become over the held-out rows, by name.
+        moments: of the curves' points, in words; empty: rows have no times.
     """
 
     status: str
@@ -53,6 +54,7 @@ class Verdict:
     reason: str
     tables: Sequence[Table] = ()
     curves: Mapping[str, list[tuple[float, float]]] = field(default_factory=dict)
+    moments: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +97,8 @@ def html_report(page: Page) -> str:
     """
     plain = {name: value for name, value in page.metrics.items() if earned(name) is None}
     pictures = learning_curves(page.history)
-    equity = svg_chart(page.verdict.curves, "point") if page.verdict else ""
+    told = page.verdict
+    equity = svg_chart(told.curves, "point", told.moments) if told else ""
     return _template().render(
         page=page,
         metrics=Table("", ("metric", "value"), list(plain.items())),

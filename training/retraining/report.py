@@ -57,7 +57,7 @@ def retraining_report(
         "## On the same held-out rows",
         _held_out(outcome["held_out"]),
         _earned(outcome, version),
-        _equity(outcome["curves"]),
+        _equity(outcome["curves"], moments_of(outcome)),
         _measured(outcome["metrics"], outcome["baselines"]),
         _seeds(outcome["seeds"]),
         "## Learning",
@@ -107,13 +107,18 @@ def _earned(outcome: Mapping[str, Any], version: ModelVersion) -> str:
     return _table(("after costs", *_WHO, *(STRATEGIES[other] for other in others)), rows)
 
 
-def _equity(curves: Mapping[str, Sequence[float]]) -> str:
+def moments_of(outcome: Mapping[str, Any]) -> list[str]:
+    """Of the curves' points; none: rows have no times, or an older version wrote it."""
+    return list(outcome["held_out"].get("moments", ()))
+
+
+def _equity(curves: Mapping[str, Sequence[float]], moments: Sequence[str]) -> str:
     """What 1 has become."""
     lines = {
         name.replace("_", " "): [(float(at), value) for at, value in enumerate(values)]
         for name, values in curves.items()
     }
-    return line_chart(lines, "point", "equity over the held-out rows")
+    return line_chart(lines, "point", "equity over the held-out rows", moments)
 
 
 def _measured(metrics: Mapping[str, Mapping[str, float]], baselines: Mapping[str, float]) -> str:

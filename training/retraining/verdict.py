@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from training.errors import StorageError
 from training.evaluation import Table, Verdict
 from training.retraining.ledger import standing
-from training.retraining.report import EARNED, HEADINGS
+from training.retraining.report import EARNED, HEADINGS, moments_of
 from training.retraining.slot import slots
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def verdict_of(outcome: Mapping[str, Any]) -> Verdict:
             name.replace("_", " "): [(float(at), value) for at, value in enumerate(values)]
             for name, values in outcome["curves"].items()
         },
+        moments=moments_of(outcome),
     )
 
 

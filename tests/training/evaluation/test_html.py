@@ -85,6 +85,17 @@ def test_it_says_everything_and_needs_nothing_else() -> None:
     assert text.count("21") >= 1  # the step of epoch 3 stands in the table
 
 
+def test_the_equity_has_dates_where_the_rows_have_times() -> None:
+    """The first, the middle and the last of them, within the picture; else numbers."""
+    points = [(0.0, 1.0), (1.0, 1.1), (2.0, 1.2)]
+    days = ["2018-01-02T15:30:00", "2018-06-29T15:30:00", "2018-12-31T15:30:00"]
+    dated = Verdict("promoted", "m:1", "It is better.", curves={"m": points}, moments=days)
+    read = Reader(html_report(_page(verdict=dated)))
+    assert set(days) <= set(read.texts)
+    assert not any(text.startswith("point ") for text in read.texts)
+    assert "point 2" in Reader(html_report(_page(verdict=replace(dated, moments=())))).texts
+
+
 def test_hostile_names_are_text() -> None:
     """A model, a metric, a column, a reason that is HTML is shown, and never becomes part of it."""
     verdict = Verdict(HOSTILE, HOSTILE, HOSTILE, [Table(HOSTILE, (HOSTILE,), [(HOSTILE,)])],

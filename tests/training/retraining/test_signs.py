@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +110,7 @@ def test_the_report_compares_the_two_and_says_what_changed(update: Update, tmp_p
     backtest: dict[str, Any] = {"evaluation": {"backtest": {"cost_bps": 5}}}
     backtest["retraining"] = {"drift": {"rows": 10}}
     update("2020-12-31", **backtest)
-    update("2021-01-29", training={"epochs": 3}, **backtest)
+    outcome = update("2021-01-29", training={"epochs": 3}, **backtest)
     store = ArtifactStore(tmp_path / "storage")
     reports = {one.plan.slot: one.report() for one in slots(store, "m") if one.plan}
     report = reports["2021-01-29"]
@@ -132,4 +133,9 @@ def test_the_report_compares_the_two_and_says_what_changed(update: Update, tmp_p
     ):
         assert part in report, part
     assert len(report) < 500_000
+    held_out = outcome["held_out"]
+    assert held_out["moments"][0] == held_out["first"]
+    assert held_out["moments"][-1] == held_out["last"]
+    picture = report.split("![equity over the held-out rows](data:image/svg+xml;base64,")[1]
+    assert f">{held_out['first']}<" in base64.b64decode(picture.split(")")[0]).decode()
     assert ModelRegistry(store).numbers("m") == [1, 2]

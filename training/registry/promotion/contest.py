@@ -54,7 +54,8 @@ class Contest:
             nothing, on the same rows.
         curves: what 1 has become at some of the bars, after costs, of `challenger`, `champion` and
             `buy_and_hold`; empty: no backtest.
-        about: how many rows, the first and the last of them, in plain values.
+        about: how many rows, the first and the last of them, and the moments of the curves' points,
+            in plain values.
         notes: what a person should know of the comparison.
         seeds: what the models of all seeds of the challenger measure, by metric; empty: one seed.
     """
@@ -101,12 +102,13 @@ def contest(
         x = inputs_of(champion, table, part, ahead)
         other = measure(champion, replace(part, x=x), dataset, config)
         notes = _seen_before(champion, part)
+    curves, moments = _curves(own, other, part, config.evaluation)
     return Contest(
         own,
         other,
         baselines=_baselines(dataset, own, ahead),
-        curves=_curves(own, other, part, config.evaluation),
-        about=_about(part),
+        curves=curves,
+        about=_about(part) | ({"moments": moments} if moments else {}),
         notes=tuple(notes),
     )
 
@@ -221,26 +223,26 @@ def _baselines(dataset: Dataset, own: Candidate, ahead: int) -> dict[str, float]
 
 def _curves(
     own: Candidate, other: Candidate | None, part: Part, config: EvaluationConfig
-) -> dict[str, list[float]]:
-    """Few enough points to be stored with the decision."""
+) -> tuple[dict[str, list[float]], list[str]]:
+    """Few enough points to be stored with the decision; and when they are, if rows have times."""
     returns = {"challenger": own.returns, "champion": other.returns if other else None}
     known = {name: values for name, values in returns.items() if values is not None}
     if not known or part.forward_returns is None or config.backtest is None:
-        return {}
+        return {}, []
     held = traded(part, np.ones(len(part.x)), config.backtest.cost_bps)
     bars = np.unique(np.linspace(0, len(held.returns) - 1, CURVE_POINTS).astype(int))
     known["buy_and_hold"] = held.returns
-    return {name: equity(values)[bars].tolist() for name, values in known.items()}
+    times = np.unique(part.times) if part.times is not None else np.array([])
+    moments = _in_words(times[bars]) if len(times) == len(held.returns) else []
+    return {name: equity(values)[bars].tolist() for name, values in known.items()}, moments
 
 
 def _about(part: Part) -> dict[str, Any]:
     about: dict[str, Any] = {"rows": len(part.x)}
     if part.times is not None:
-        first, last = (str(at).removesuffix("T00:00:00") for at in _seconds(part.times))
-        about |= {"first": first, "last": last}
+        about |= dict(zip(("first", "last"), _in_words(part.times[[0, -1]]), strict=True))
     return about
 
 
-def _seconds(times: Array) -> tuple[Any, Any]:
-    ends = times[[0, -1]].astype("datetime64[s]")
-    return ends[0], ends[1]
+def _in_words(times: Array) -> list[str]:
+    return [str(at).removesuffix("T00:00:00") for at in times.astype("datetime64[s]")]

@@ -33,7 +33,7 @@ class Decision:
         metrics: of the challenger, and of the champion where there is one, on the same rows.
         baselines: of what learns nothing, on the same rows.
         curves: what 1 has become at some of the held-out bars, by name.
-        about: how many rows, the first and the last of them.
+        about: how many rows, the first and the last of them, the moments of the curves' points.
         who: decided it: a run, or a person.
         at: when, in UTC.
     """
