@@ -17,6 +17,7 @@ from training.retraining.verdict import verdict_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from training.artifacts import ArtifactStore
     from training.retraining import Retraining
 
 LEDGER_ROWS = 200
@@ -32,8 +33,8 @@ PAGES = {
 
 def show_morning(retraining: Retraining) -> None:
     """Show what became of each slot so far; decision and report, where there are any."""
-    show_ledger(retraining)
     name, report = retraining.name, retraining.report()
+    show_ledger(retraining.store, name)
     if report is not None and not retraining.skipped:
         see = _see(retraining)
         decided = f"{decision(retraining)}\n\n{see}"
@@ -43,10 +44,9 @@ def show_morning(retraining: Retraining) -> None:
         )
 
 
-def show_ledger(retraining: Retraining) -> None:
+def show_ledger(store: ArtifactStore, name: str) -> None:
     """Show what became of each slot so far."""
-    name = retraining.name
-    rows = [ledger_row(entry) for entry in ledger(retraining.store, name)[-LEDGER_ROWS:]]
+    rows = [ledger_row(entry) for entry in ledger(store, name)[-LEDGER_ROWS:]]
     try_to_show(
         lambda: create_table_artifact(
             table=rows, key=f"{artifact_key(name)}-ledger", description=f"Retrainings of {name}"

@@ -13,11 +13,13 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
-from flows.environment import take_environment
-from flows.leader import emit_after_crash, emit_first_event
+from flows.asked import in_words
+from flows.leader import emit_after_crash
 from flows.lineage import Lineage, making
+from flows.morning import show_ledger
 from flows.retrain import UPDATE, retrain
 from flows.showing import artifact_key, try_to_show
+from flows.slots import missed
 from tasks.pipeline import check_pipeline, extract, model_version, predict, publish, transform
 from tasks.policies import tried_again
 from tasks.retraining import validate_data
@@ -53,6 +55,7 @@ def _name() -> str:
     persist_result=False,
     log_prints=False,
 )
+@in_words
 def pipeline(
     config: PipelineConfig, storage: str = "./artifacts", as_of: str | None = None
 ) -> dict[str, Any]:
@@ -67,12 +70,15 @@ def pipeline(
             flow run was scheduled for.
 
     Returns:
-        What `retrain pipeline --json` prints.
+        What `retrain pipeline --json` prints; of a slot of its schedule that was missed, and that
+        `retraining.missed_slots` leaves out, the line of the ledger.
     """
-    take_environment()
-    emit_first_event()
     now = None if WATCH.get() else flow_run.scheduled_start_time
     etl = Pipeline(config, storage, as_of=parse_moment(as_of) if as_of else now)
+    left_out = missed(etl.store, etl.name, config.retrain.retraining)
+    if left_out is not None:
+        show_ledger(etl.store, etl.name)
+        return left_out
     steps = Steps(etl, Lineage.of(config), tried_again(config.retrain.execution))
     steps.plain(check_pipeline)
     rows = steps.plain(extract)

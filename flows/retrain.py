@@ -98,9 +98,9 @@ def retrain(  # noqa: PLR0913 - the fields of the form
         )
         whole = settings.over(data, model, training, retraining)
     work = given or Retraining(whole, storage, as_of=moment, resume=resume)
-    left_out = None if given else missed(work)
+    left_out = None if given else missed(work.store, work.name, work.config.retraining)
     if left_out is not None:
-        show_ledger(work)
+        show_ledger(work.store, work.name)
         return left_out
     if given is None:
         validate_data.with_options(retries=0)(work)

@@ -24,7 +24,8 @@ from training.retraining.moment import comparable
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
-    from training.retraining import Retraining
+    from training.artifacts import ArtifactStore
+    from training.config.retraining import RetrainingConfig
 
 LOOKED_AT = 200
 """Flow runs of the deployment, the newest."""
@@ -32,18 +33,24 @@ LOOKED_AT = 200
 logger = logging.getLogger(__name__)
 
 
-def missed(retraining: Retraining) -> dict[str, Any] | None:
-    """The outcome of a slot that is left out, written into the ledger; None: it is to be done."""
+def missed(store: ArtifactStore, name: str, policy: RetrainingConfig) -> dict[str, Any] | None:
+    """The outcome of a slot that is left out, written into the ledger; None: it is to be done.
+
+    Args:
+        store: where the ledger is.
+        name: of the model that this flow run would retrain.
+        policy: the section `retraining`.
+    """
     context = FlowRunContext.get()
     run = None if context is None else context.flow_run
     if run is None or not _asked(run):
         return None
-    slot = _slot(run, retraining)
-    reason = slot.refusal(retraining.config.retraining)
+    slot = _slot(run, store, name)
+    reason = slot.refusal(policy)
     if reason is None:
         return None
     logger.info("%s", reason)
-    return note_missed(retraining.store, retraining.name, slot, reason)
+    return note_missed(store, name, slot, reason)
 
 
 def _asked(run: FlowRun) -> bool:
@@ -53,10 +60,10 @@ def _asked(run: FlowRun) -> bool:
     return by_itself and run.deployment_id is not None and run.run_count <= 1
 
 
-def _slot(run: FlowRun, retraining: Retraining) -> Slot:
+def _slot(run: FlowRun, store: ArtifactStore, name: str) -> Slot:
     now = dt.datetime.now(dt.UTC)
     mine = _moment(run)
-    begun = newest_begun(retraining.store, retraining.name, now + dt.timedelta(days=1))
+    begun = newest_begun(store, name, now + dt.timedelta(days=1))
     moments = [*_others(run, now), *([begun] if begun else [])]
     late = now - (run.expected_start_time or now)
     return Slot(mine, late, max((one for one in moments if one > mine), default=None))

@@ -7,9 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import pandas as pd
 import pytest
 
 from training.artifacts import ArtifactStore
+from training.config.sources import SampleSource
+from training.data.sources.sample import read_sample
 from training.registry import ModelRegistry
 from training.retraining import ledger, parse_moment
 
@@ -27,10 +30,12 @@ NIGHTS = 3
 class Night:
     """A deployment of `retrain` with a daily schedule, and the runs of it that were missed."""
 
+    flow = "retrain"
+
     def __init__(self, client: SyncPrefectClient, storage: Path, **retraining: Any) -> None:  # noqa: ANN401 - keys of the section
         self.store = ArtifactStore(storage)
         self.name = f"night-{uuid4().hex[:8]}"
-        config = {
+        config: dict[str, Any] = {
             "name": self.name,
             "data": {"source": {"type": "sample", "end": "2003-01-01"}},
             "model": {"type": "mlp", "hidden": [4]},
@@ -39,15 +44,19 @@ class Night:
             "retraining": retraining,
         }
         self._client = client
-        flow = self._post("flows/", {"name": "retrain"})["id"]
+        flow = self._post("flows/", {"name": self.flow})["id"]
         wanted = {
             "name": self.name,
             "flow_id": flow,
             "enforce_parameter_schema": False,
-            "parameters": {"config": config, "storage": str(storage)},
+            "parameters": {"config": self.whole(config, storage), "storage": str(storage)},
             "schedules": [{"schedule": {"cron": _two_hours_ago(), "timezone": "UTC"}}],
         }
         self.deployment = self._post("deployments/", wanted)["id"]
+
+    def whole(self, config: dict[str, Any], storage: Path) -> dict[str, Any]:
+        """What the flow is given, of the configuration of its retraining."""
+        return config
 
     def missed(self, nights: int = NIGHTS) -> list[FlowRun]:
         """Runs of the last nights, first to last, as the server makes them of a schedule."""
@@ -74,10 +83,12 @@ class Night:
         """What a worker does, in this process; the state that it ended in."""
         from prefect.flow_engine import run_flow
 
+        from flows.pipeline import pipeline
         from flows.retrain import retrain
 
+        flow: Any = {"retrain": retrain, "pipeline": pipeline}[self.flow]
         found: Any = run_flow(
-            retrain, flow_run=self._read(run.id), parameters=run.parameters, return_type="state"
+            flow, flow_run=self._read(run.id), parameters=run.parameters, return_type="state"
         )
         return found  # type: ignore[no-any-return]  # a coroutine only of an async flow
 
@@ -100,6 +111,22 @@ class Night:
         answer = self._client._client.post(f"/{path}", json=body)
         answer.raise_for_status()
         return answer.json() if answer.content else None
+
+
+class NightOfPipeline(Night):
+    """The same of the larger pipeline, whose rows are those of a file."""
+
+    flow = "pipeline"
+
+    def whole(self, config: dict[str, Any], storage: Path) -> dict[str, Any]:
+        rows = storage.parent / "rows.csv"
+        read_sample(SampleSource(end=pd.Timestamp("2003-01-01"))).frame.to_csv(rows, index=False)
+        features = {"features": [{"type": "returns", "lags": 2}]}
+        return {
+            "extract": {"type": "csv", "path": str(rows)},
+            "retrain": config | {"data": features},
+            "publish": {"type": "file", "path": str(storage.parent / "predictions.parquet")},
+        }
 
 
 def _two_hours_ago() -> str:
@@ -146,6 +173,21 @@ def test_what_was_begun_by_hand_for_a_newer_moment_counts_as_well(make: Any) -> 
     assert night.start(night.started_by_hand()).type.value == "COMPLETED"
     assert "minutes late, and that of" in night.start(missed).message
     assert night.versions() == [1]
+
+
+def test_a_pipeline_leaves_out_what_a_retraining_would(server: str, tmp_path: Path) -> None:
+    """Nothing is extracted, trained or published of it; the ledger and its state say why."""
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        night = NightOfPipeline(client, tmp_path / "storage")
+        older, newest = night.missed(2)
+        assert "retraining.missed_slots: newest" in (night.start(older).message or "")
+        assert not (tmp_path / "predictions.parquet").exists()
+        assert "completed: published" in (night.start(newest).message or "")
+    assert night.lines() == [(_due(newest), "promoted"), (_due(older), "skipped")]
+    assert night.versions() == [1]
+    assert (tmp_path / "predictions.parquet").exists()
 
 
 def test_one_that_had_begun_goes_on_though_it_is_late(make: Any) -> None:  # noqa: ANN401 - a function
