@@ -194,10 +194,10 @@ class Place:
         message = self.api(f"flow_runs/{flow_run}")["state"]["message"]
         assert ended == "COMPLETED", message
 
-    def kill(self, flow_run: UUID, state: str) -> None:
-        """SIGKILL to the run's processes, the first moment that it has any in that state."""
+    def kill(self, flow_run: UUID, *, running: bool) -> None:
+        """SIGKILL to the run's process: as soon as there is one, or as soon as it is Running."""
         waited = time.monotonic() + 120
-        while not (found := _engines(flow_run)) or self.state(flow_run) != state:
+        while not (found := _engines(flow_run)) or (running and self.state(flow_run) != "RUNNING"):
             assert time.monotonic() < waited, f"{self.state(flow_run)}: {found}"
             time.sleep(0.02)
         for pid in found:

@@ -148,15 +148,15 @@ def test_the_schedule_fires_the_process_is_killed_and_nobody_is_needed(night: Pl
     assert line["redone_epochs"] == 1
 
 
-@pytest.mark.parametrize("state", ["PENDING", "RUNNING"])
+@pytest.mark.parametrize("running", [False, True])
 def test_a_run_that_is_killed_as_soon_as_it_has_a_process_is_gone_on_with(
-    night: Place, state: str
+    night: Place, *, running: bool
 ) -> None:
     """Before anything of ours began, or in its first moment: within half a minute."""
-    storage = night.folder / f"early-{state}"
+    storage = night.folder / f"early-{running}"
     parameters = {"overrides": QUICK, "storage": str(storage)}
     with _scheduled(night, parameters) as run:
-        night.kill(run, state)
+        night.kill(run, running=running)
     night.until(run, "CRASHED", seconds=30)
     night.until(run, "SCHEDULED", "PENDING", "RUNNING", "COMPLETED", seconds=40)
     night.finish(run)
