@@ -18,6 +18,9 @@ from uuid import UUID
 
 import pytest
 
+from training.config.sources import SampleSource
+from training.data.sources.sample import read_sample
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -194,6 +197,12 @@ class Place:
         message = self.api(f"flow_runs/{flow_run}")["state"]["message"]
         assert ended == "COMPLETED", message
 
+    def enable(self, automation: str, *, enabled: bool) -> None:
+        """Pause an automation, or let it go on."""
+        named = {"automations": {"name": {"any_": [automation]}}}
+        (found,) = self.api("automations/filter", named)
+        self.api(f"automations/{found['id']}", {"enabled": enabled}, "PATCH")
+
     def kill(self, flow_run: UUID, *, running: bool) -> None:
         """SIGKILL to the run's process: as soon as there is one, or as soon as it is Running."""
         waited = time.monotonic() + 120
@@ -250,3 +259,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         yield one
     finally:
         one.stop()
+
+
+@pytest.fixture(scope="module")
+def night(place: Place) -> Place:
+    """The deployments, with the automations of this repository, and rows to score."""
+    rows = read_sample(SampleSource(name="sp500")).frame.tail(300)
+    rows.to_csv(place.folder / "rows.csv", index=False)
+    files = ("deployments/automations.yaml", "deployments/notifications.yaml")
+    assert "go on with crashed runs" in place.retrain("automations", *files)
+    return place

@@ -7,8 +7,6 @@ import json
 import os
 import time
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -17,8 +15,6 @@ import pytest
 
 from training.artifacts import ArtifactStore
 from training.config.load import load_config
-from training.config.sources import SampleSource
-from training.data.sources.sample import read_sample
 from training.registry import ModelRegistry
 from training.retraining import Retraining, ledger, parse_moment, retrain
 from training.run import RunRecord, run_ids
@@ -30,18 +26,8 @@ if TYPE_CHECKING:
 
 NAME = "sp500-direction-nightly"
 QUICK = ["retraining.max_age_days=null", "training.epochs=4", "callbacks=[]"]
-HALF_A_MINUTE = dt.timedelta(seconds=30)
-AUTOMATIONS = ("deployments/automations.yaml", "deployments/notifications.yaml")
-
-
-@pytest.fixture(scope="module")
-def night(place: Place) -> Place:
-    """The deployments, with the automations of this repository, and rows to score."""
-    rows = read_sample(SampleSource(name="sp500")).frame.tail(300)
-    rows.to_csv(place.folder / "rows.csv", index=False)
-    told = place.retrain("automations", *AUTOMATIONS)
-    assert "go on with crashed runs" in told
-    return place
+SOON = dt.timedelta(seconds=45)
+"""15 s without a sign, at most 15 more until the server looks, and 5; a busy machine is slower."""
 
 
 def _made_by(place: Place, maker: str, deployment: str, number: int = 1) -> list[UUID]:
@@ -152,18 +138,36 @@ def test_the_schedule_fires_the_process_is_killed_and_nobody_is_needed(night: Pl
 def test_a_run_that_is_killed_as_soon_as_it_has_a_process_is_gone_on_with(
     night: Place, *, running: bool
 ) -> None:
-    """Before anything of ours began, or in its first moment: within half a minute."""
+    """Before anything of ours began, or in its first moment: within about half a minute."""
     storage = night.folder / f"early-{running}"
     parameters = {"overrides": QUICK, "storage": str(storage)}
     with _scheduled(night, parameters) as run:
         night.kill(run, running=running)
     night.until(run, "CRASHED", seconds=30)
-    night.until(run, "SCHEDULED", "PENDING", "RUNNING", "COMPLETED", seconds=40)
+    night.until(run, "SCHEDULED", "PENDING", "RUNNING", "COMPLETED", seconds=60)
     night.finish(run)
     states = night.api(f"flow_run_states/?flow_run_id={run}")
     ends = [one["timestamp"] for one in states if one["name"] in {"Crashed", "Scheduled"}]
     _, crashed, again = sorted(ends)
-    assert dt.datetime.fromisoformat(again) - dt.datetime.fromisoformat(crashed) < HALF_A_MINUTE
+    assert dt.datetime.fromisoformat(again) - dt.datetime.fromisoformat(crashed) < SOON
+
+
+def test_a_crash_that_the_server_overlooked_is_gone_on_with_later(night: Place) -> None:
+    """The automation that should have seen it is off meanwhile; another one hears of it."""
+    first = "retrain - go on with crashed runs"
+    file, quick = night.folder / "deployments/automations.yaml", night.folder / "quick.yaml"
+    assert file.read_text().count("within: 90") == 1
+    quick.write_text(file.read_text().replace("within: 90", "within: 15"))
+    night.retrain("automations", str(quick))
+    night.enable(first, enabled=False)
+    run = night.start("train", {"name": "overlooked", "storage": str(night.folder / "overlooked")})
+    night.kill(run, running=False)
+    night.until(run, "CRASHED", seconds=30)
+    night.finish(run)
+    messages = [one["message"] for one in night.api(f"flow_run_states/?flow_run_id={run}")]
+    assert "Its process died, and that was overlooked; it goes on where it stood." in messages
+    night.enable(first, enabled=True)
+    night.retrain("automations", str(file))
 
 
 def test_a_run_that_is_pre_empted_saves_and_goes_on_elsewhere(night: Place) -> None:
@@ -219,42 +223,3 @@ Secret(value={values!r}).save("retrain-environment")
     assert len(kept) > 2
     for file in kept:
         assert values["AWS_SECRET_ACCESS_KEY"].encode() not in file.read_bytes(), file
-
-
-def test_somebody_is_told_of_a_failure(night: Place) -> None:
-    """By the server itself, once there is a block to do it with; until then it says so."""
-    assert "there is no notification block 'retrain-alerts'" in night.retrain(
-        "automations", AUTOMATIONS[1]
-    )
-    told: list[str] = []
-
-    class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            told.append(self.rfile.read(int(self.headers["content-length"])).decode())
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Receiver) as webhook:
-        thread = Thread(target=webhook.serve_forever)
-        thread.start()
-        night.python(f"""
-from prefect.blocks.notifications import CustomWebhookNotificationBlock as Webhook
-url = "http://127.0.0.1:{webhook.server_port}/"
-what = {{"subject": "{{{{subject}}}}", "body": "{{{{body}}}}"}}
-Webhook(name="alerts", url=url, json_data=what, allow_private_urls=True).save("retrain-alerts")
-""")
-        assert night.retrain("automations", AUTOMATIONS[1]).count("created") == 3
-        assert night.retrain("automations", AUTOMATIONS[1]).count("updated") == 3
-        form = {"name": "fails", "overrides": ["data.source.end=1990-01-01"]}
-        run = night.start("train", form)
-        assert night.until(run, "COMPLETED", "FAILED") == "FAILED"
-        deadline = time.monotonic() + 60
-        while not told and time.monotonic() < deadline:
-            time.sleep(0.2)
-        webhook.shutdown()
-        thread.join()
-    assert "train fails failed" in told[0]
-    assert night.api(f"flow_runs/{run}")["state"]["message"][:30] in told[0]
