@@ -94,7 +94,7 @@ class Backend(Protocol):
         ...
 
     def stamps(self, path: str) -> dict[str, str]:
-        """Names of the commits at a path, each with what changes when it is another commit."""
+        """Names of commits and documents at a path, each with what changes when it is another."""
         ...
 
     def folder_stamp(self, path: str) -> str | None:

@@ -178,7 +178,7 @@ class Disk:
         return []
 
     def stamps(self, path: str) -> dict[str, str]:
-        """Names of the directories at a path, each with its inode and when that was changed."""
+        """What lies at a path, by name, each with its inode and when that was changed."""
         parts = tuple(path.split("/")) if path else ()
         with (
             self._folders.explained(f"list {path}"),
@@ -284,7 +284,7 @@ def _is_shown(name: str, directory: int) -> bool:
 
 def _stamp(name: str, directory: int) -> str:
     with suppress(FileNotFoundError):  # removed since it was listed
-        return fs.directory_stamp(name, directory)
+        return fs.stamp(name, directory)
     return ""
 
 

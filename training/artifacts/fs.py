@@ -155,10 +155,11 @@ def kind(name: str, inside: int) -> Kind:
     return "directory" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "other"
 
 
-def directory_stamp(name: str, inside: int) -> str:
-    """What changes when another directory gets a name; empty: it is none."""
+def stamp(name: str, inside: int) -> str:
+    """What changes when another file or directory gets a name; empty: it is neither."""
     found = os.stat(name, dir_fd=inside, follow_symlinks=False)
-    return f"{found.st_ino}.{found.st_ctime_ns}" if stat.S_ISDIR(found.st_mode) else ""
+    is_ours = stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)
+    return f"{found.st_ino}.{found.st_ctime_ns}" if is_ours else ""
 
 
 def status(file: int) -> os.stat_result:

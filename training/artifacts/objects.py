@@ -222,16 +222,12 @@ class Objects:
         return None
 
     def stamps(self, path: str) -> dict[str, str]:
-        """Names of the commits at a path, each with what the storage says of its manifest."""
+        """Names of commits and documents at a path, each with what the storage says of it."""
         with self._explained(f"list {path}"):
             found = self._fs.find(self._key(path), detail=True)
         start = len(self._key(f"{path}/"))
-        manifests = {
-            key[start:].removesuffix(f"/{MANIFEST}"): info
-            for key, info in found.items()
-            if key.endswith(f"/{MANIFEST}")
-        }
-        return {name: _stamp(info) for name, info in manifests.items() if is_name(name)}
+        names = {key[start:].removesuffix(f"/{MANIFEST}"): info for key, info in found.items()}
+        return {name: _stamp(info) for name, info in names.items() if is_name(name)}
 
     def walk(self, path: str) -> Iterator[tuple[str, bool]]:
         """Every key at or below a path; all are files."""

@@ -224,22 +224,22 @@ class ArtifactStore:
         return self._backend.children(path)
 
     def summaries(
-        self, path: str, view: str, summarize: Callable[[Commit], dict[str, Any]]
+        self, path: str, view: str, summarize: Callable[[str], dict[str, Any]]
     ) -> dict[str, dict[str, Any]]:
-        """A summary of each of the numbered commits at a path, by its own path, however many.
+        """A summary of each numbered commit or document at a path, by its own path, however many.
 
-        Those whose manifest cannot be read are logged and left out.
+        Those that cannot be read are logged and left out.
 
         Args:
-            path: of the folder that they lie in.
+            path: of the folder that they lie in; none of them ever changes.
             view: names what is summarized: it is remembered under this name.
-            summarize: plain values that JSON can say.
+            summarize: reads what lies at a path; plain values that JSON can say.
         """
         parts_of(path)
 
         def read(place: str) -> dict[str, Any] | None:
             try:
-                return summarize(self.open(place))
+                return summarize(place)
             except (StorageError, NotFoundError) as error:
                 logger.warning("left out of the list: %s", error)
                 return None
@@ -260,8 +260,12 @@ class ArtifactStore:
 
         What each is, is not looked at: this is for folders of many thousand.
         """
+        return [name for name in self.names(path) if _NUMBERED.fullmatch(name)]
+
+    def names(self, path: str) -> builtins.list[str]:
+        """All names at a path, in no order; what each is, is not looked at."""
         parts_of(path)
-        return [name for name in self._backend.names(path) if _NUMBERED.fullmatch(name)]
+        return self._backend.names(path)
 
     def remove(self, path: str, *, durable: bool = True) -> None:
         """Take away a document, a commit, or all below a path; nothing happens if it is gone.

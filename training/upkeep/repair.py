@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from training.errors import IntegrityError, NotFoundError
+from training.errors import ExistsError, IntegrityError, NotFoundError
+from training.registry.paths import deleted_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,9 +16,11 @@ if TYPE_CHECKING:
     from training.artifacts import ArtifactStore, Problem
 
 _COMMIT = re.compile(
-    r"(runs/[^/]+/(?:checkpoints/[^/]+|report)|(?:models|artifacts/[^/]+)/[^/]+/versions/[^/]+)/.+"
+    r"(runs/[^/]+/(?:checkpoints/[^/]+|report)|models/[^/]+/files/[^/]+"
+    r"|artifacts/[^/]+/[^/]+/versions/[^/]+)/.+"
 )
 """Where there are only commits: files without a manifest are moved aside together."""
+_CLAIM = re.compile(r"models/([A-Za-z0-9][A-Za-z0-9._-]{0,127})/versions/(\d{8})\.json")
 _ALIAS = re.compile(r"(models/[^/]+/aliases/[^/]+)/\d{8}\.json")
 
 
@@ -63,6 +67,10 @@ def _move_aside(store: ArtifactStore, unit: str, problem: Problem) -> Action:
             f"set the alias again ({problem.what})"
         )
         return Action(unit, what, is_done=False)
+    claim = _CLAIM.fullmatch(unit)
+    if claim is not None:
+        with suppress(ExistsError):  # or its number would be given to another model
+            store.create(deleted_path(claim[1], int(claim[2])), {"why": "its claim was damaged"})
     place = store.quarantine(unit, found=True)
     return Action(unit, f"moved to {place}: {problem.what}")
 
