@@ -32,6 +32,7 @@ from training.artifacts.stage import (
     sweep_stages,
     unique_name,
     write_file,
+    write_unnamed,
 )
 from training.errors import NotFoundError
 
@@ -96,6 +97,8 @@ class Disk:
         with self._folders.explained(f"write {path}"), self._folders.make(tuple(folder)) as parent:
             if exists(name, parent):
                 raise taken(path)
+            if write_unnamed(name, parent, data, path):
+                return
             with private_directory(self._folders) as private:
                 write_file(_DOCUMENT, private, data)
                 move(_DOCUMENT, private, name, parent, path)
