@@ -225,9 +225,7 @@ def facts(storage: Path) -> dict[str, Any]:
     return {
         "weights": digest_of(registry.weights(version)),
         "pipeline": digest_of(registry.pipeline(version)),
-        "versions": [
-            store.children(f"models/{NAME}/{part}") for part in ("claims", "runs", "versions")
-        ],
+        "versions": [store.children(f"models/{NAME}/{part}") for part in ("files", "versions")],
         "card": {key: version.card[key] for key in ("run_id", "epoch", "step", "best_epoch")},
         **{part: digest_of({part: tree}) for part, tree in found[1].items()},
         "early stopping": {

@@ -212,6 +212,16 @@ class ArtifactStore:
         parts_of(path)
         return unseal_at(path, read_document(self._backend, path))
 
+    def unverified(self, path: str) -> bytes:
+        """What is left of a document that is damaged: nothing in it is to be believed.
+
+        Raises:
+            NotFoundError: there is none.
+            IntegrityError: it is larger than any that was written.
+        """
+        parts_of(path)
+        return read_document(self._backend, path)
+
     def exists(self, path: str) -> bool:
         """Whether there is a document, a commit, or anything below this path."""
         parts_of(path)

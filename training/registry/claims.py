@@ -120,6 +120,22 @@ class Claims:
         """What the claims say, by their path; those that are damaged are logged and left out."""
         return self._store.summaries(versions_path(name), "model", self._read)
 
+    def restore(self, name: str, version: int, damaged: bytes) -> str | None:
+        """Write a damaged claim anew, where what is left of it names files that no other claims.
+
+        Returns:
+            The place of the files; None: nobody can tell which they were.
+        """
+        claimed = {row["files"] for row in self.rows(name).values()}
+        places = set(self._store.children(files_path(name))) - claimed
+        named = [place for place in places if f'"{place}"'.encode() in damaged]
+        if len(named) != 1 or version in self.deleted(name):
+            return None
+        commit = self._store.open(files_path(name, named[0]))
+        body = _said(CommittedFiles(name, named[0], commit, None))
+        self._store.replace(version_path(name, version), body)
+        return named[0]
+
     def _take(self, files: CommittedFiles, number: int) -> bool:
         if self._store.exists(deleted_path(files.name, number)):
             return False  # its claim was damaged and moved aside

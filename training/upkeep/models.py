@@ -54,8 +54,9 @@ def _versions(registry: ModelRegistry, name: str) -> Iterator[Finding]:
             place = claims.read(name, number)["files"]
             claimed.add(place)
             yield from _files(name, number, place, lost=place not in files, gone=number in deleted)
-            if place in files and number not in deleted:
-                registry.get(ModelReference(name, number))
+            with followed(files_path(name, place), broken):
+                if place in files and number not in deleted:
+                    registry.get(ModelReference(name, number))
     yield from broken
     for place in sorted(files - claimed) if claims.given(name) == given and not broken else ():
         what = "no version: its run died before it registered it; start it again"

@@ -7,8 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from training.errors import ExistsError, IntegrityError, NotFoundError
-from training.registry.paths import deleted_path
+from training.errors import ExistsError, IntegrityError, NotFoundError, RetrainError
+from training.registry.claims import Claims
+from training.registry.paths import deleted_path, version_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,10 +70,23 @@ def _move_aside(store: ArtifactStore, unit: str, problem: Problem) -> Action:
         return Action(unit, what, is_done=False)
     claim = _CLAIM.fullmatch(unit)
     if claim is not None:
+        name, number = claim[1], int(claim[2])
+        files = _restored(store, name, number)
+        if files is not None:
+            return Action(unit, f"written anew, for {files}: {problem.what}")
         with suppress(ExistsError):  # or its number would be given to another model
-            store.create(deleted_path(claim[1], int(claim[2])), {"why": "its claim was damaged"})
+            store.create(deleted_path(name, number), {"why": "its claim was damaged"})
     place = store.quarantine(unit, found=True)
     return Action(unit, f"moved to {place}: {problem.what}")
+
+
+def _restored(store: ArtifactStore, name: str, number: int) -> str | None:
+    """The files of a version whose claim was written anew; None: nobody knows them any more."""
+    try:
+        damaged = store.unverified(version_path(name, number))
+        return Claims(store).restore(name, number, damaged)
+    except RetrainError:
+        return None
 
 
 def _unit(store: ArtifactStore, problem: Problem) -> str:
