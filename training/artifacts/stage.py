@@ -21,7 +21,7 @@ from training.artifacts.names import MANIFEST, taken
 from training.artifacts.segments import Piece
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from training.artifacts.backend import Content
     from training.artifacts.folders import Folders
@@ -119,13 +119,18 @@ def write_unnamed(name: str, parent: int, content: Content, path: str) -> bool:
             fs.give_name(file, name, parent)
         except FileExistsError:
             raise taken(path) from None
+    _make_durable(parent, lambda: fs.unlink(name, parent))
+    return True
+
+
+def _make_durable(parent: int, take_back: Callable[[], None]) -> None:
+    """Sync a directory that something has just got its name in."""
     try:
         fs.sync(parent)
     except OSError:
         with suppress(OSError):  # the disk fails already: that error is the one to tell
-            fs.unlink(name, parent)
+            take_back()
         raise
-    return True
 
 
 def _write_all(file: int, content: Content) -> None:
@@ -146,12 +151,7 @@ def move(name: str, inside: int, new_name: str, parent: int, path: str) -> None:
         fs.publish(name, inside, new_name, parent)
     except FileExistsError:
         raise taken(path) from None
-    try:
-        fs.sync(parent)
-    except OSError:
-        with suppress(OSError):  # the disk fails already: that error is the one to tell
-            fs.publish(new_name, parent, name, inside)
-        raise
+    _make_durable(parent, lambda: fs.publish(new_name, parent, name, inside))
 
 
 @contextmanager

@@ -218,6 +218,7 @@ def test_the_number_of_a_claim_that_was_moved_aside_is_passed_over(tmp_path: Pat
     other.store.create("models/m/deleted/00000002.json", {"why": "its claim was damaged"})
     other.store.quarantine(version_path("m", 2))
     assert _save(registry, "c") == 3
+    assert not registry.store.exists(version_path("m", 2))
 
 
 def test_a_claim_that_names_files_elsewhere_is_none(tmp_path: Path) -> None:
