@@ -20,6 +20,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from training.artifacts import fs
+from training.artifacts.backend import Stored
 from training.artifacts.folders import Folders, delete, exists, opened
 from training.artifacts.locks import LOCKS, disk_lock
 from training.artifacts.names import MANIFEST, is_name, taken
@@ -223,6 +224,16 @@ class Disk:
             for child in names:
                 yield from _walk(path or child, child, parent)
 
+    def stored(self, path: str) -> Iterator[Stored]:
+        """Every file at or below a path: a piece that is shared is one file with several names."""
+        *folder, name = path.split("/")
+        with (
+            self._folders.explained(f"look at {path}"),
+            suppress(FileNotFoundError),
+            self._folders.open(tuple(folder)) as parent,
+        ):
+            yield from _stored(name, parent)
+
     def remove(self, path: str, *, durable: bool) -> None:
         """Take a file or directory away by one rename, then delete it."""
         *folder, name = path.split("/")
@@ -300,6 +311,17 @@ def _walk(path: str, name: str, parent: int) -> Iterator[tuple[str, bool]]:
         with opened(fs.open_directory(name, parent)) as directory:
             for child in fs.names(directory):
                 yield from _walk(f"{path}/{child}", child, directory)
+
+
+def _stored(name: str, parent: int) -> Iterator[Stored]:
+    with suppress(FileNotFoundError):  # removed since it was listed
+        found = fs.entry(name, parent)
+        if not stat.S_ISDIR(found.st_mode):
+            yield Stored(str(found.st_ino), found.st_nlink, found.st_size)
+            return
+        with opened(fs.open_directory(name, parent)) as directory:
+            for child in fs.names(directory):
+                yield from _stored(child, directory)
 
 
 def _moved_aside(name: str, parent: int, place: int) -> str:

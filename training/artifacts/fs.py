@@ -174,6 +174,11 @@ def kind(name: str, inside: int) -> Kind:
     return "directory" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "other"
 
 
+def entry(name: str, inside: int) -> os.stat_result:
+    """Size and links of what has a name; a link is not followed."""
+    return os.stat(name, dir_fd=inside, follow_symlinks=False)
+
+
 def stamp(name: str, inside: int) -> str:
     """What changes when another file or directory gets a name; empty: it is neither."""
     found = os.stat(name, dir_fd=inside, follow_symlinks=False)

@@ -34,10 +34,10 @@ from training.errors import (
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
-    from training.artifacts.backend import Backend, Content
+    from training.artifacts.backend import Backend, Content, Stored
     from training.artifacts.manifest import FileEntry
     from training.artifacts.verify import Verification
     from training.artifacts.versions import ArtifactRef
@@ -286,6 +286,14 @@ class ArtifactStore:
         """
         parts_of(path)
         self._backend.remove(path, durable=durable)
+
+    def stored(self, path: str) -> Iterator[Stored]:
+        """Every file that `remove` would take away, once for each name that it has there.
+
+        Args:
+            path: of anything, also what `sweep`, `orphans` and `set_aside` name.
+        """
+        return self._backend.stored(path)
 
     def quarantine(self, path: str, *, found: bool = False) -> str:
         """Move what is damaged aside; returns where to, for a person to look at.
