@@ -156,11 +156,11 @@ def test_old_artifacts_go_when_that_is_asked_for(filled: Filled) -> None:
     store.create("runs/note.json", {"report": refs[1].path})
     assert list(removable(store)) == []
     assert list(removable(store, Choice(artifacts_older_than=3600))) == []
-    size = 10 + (filled.root / refs[0].path / "manifest.json").stat().st_size
+    manifests = [(filled.root / ref.path / "manifest.json").stat().st_size for ref in refs]
     told = list(collect(store, Choice(artifacts_older_than=0)))
     assert [(removal.path, removal.bytes) for removal in told] == [
-        (refs[0].path, size),
-        (refs[2].path, size),
+        (refs[0].path, 10 + manifests[0]),
+        (refs[2].path, 10 + manifests[2]),
     ]
     assert store.versions("reports", "r") == [2, 4]
     assert store.put("reports", "r", {}).version == 5
