@@ -117,8 +117,11 @@ class Claims:
         return self._read(version_path(name, version))
 
     def rows(self, name: str) -> dict[str, dict[str, Any]]:
-        """What the claims say, by their path; those that are damaged are logged and left out."""
-        return self._store.summaries(versions_path(name), "model", self._read)
+        """What lists say of versions, by the path of the claim: also `version` and `uri`.
+
+        Claims that are damaged are logged and left out.
+        """
+        return self._store.summaries(versions_path(name), "model", self._row)
 
     def restore(self, name: str, version: int, damaged: bytes) -> str | None:
         """Write a damaged claim anew, where what is left of it names files that no other claims.
@@ -126,7 +129,7 @@ class Claims:
         Returns:
             The place of the files; None: nobody can tell which they were.
         """
-        claimed = {row["files"] for row in self.rows(name).values()}
+        claimed = {_place(row) for row in self.rows(name).values()}
         places = set(self._store.children(files_path(name))) - claimed
         named = [place for place in places if f'"{place}"'.encode() in damaged]
         if len(named) != 1 or version in self.deleted(name):
@@ -135,6 +138,12 @@ class Claims:
         body = _said(CommittedFiles(name, named[0], commit, None))
         self._store.replace(version_path(name, version), body)
         return named[0]
+
+    def _row(self, path: str) -> dict[str, Any]:
+        folder, _, number = path.rpartition("/")
+        body = self._read(path)
+        uri = files_path(folder.split("/")[1], body.pop("files"))
+        return body | {"version": int(number[:8]), "uri": uri}
 
     def _take(self, files: CommittedFiles, number: int) -> bool:
         if self._store.exists(deleted_path(files.name, number)):
@@ -149,7 +158,8 @@ class Claims:
         """The newest number, and the one that files have already."""
         given = self.given(name)
         newest = max(given | self.deleted(name), default=0)
-        found = {int(path[-13:-5]): row["files"] for path, row in self.rows(name).items()}
+        found: dict[int, str | None]
+        found = {row["version"]: _place(row) for row in self.rows(name).values()}
         unread = (number for number in range(1, newest + 1) if number not in found)
         for number in islice(unread, _UNREAD):  # a list may miss what comes meanwhile
             found[number] = self._place_at(name, number)
@@ -174,6 +184,10 @@ class Claims:
         if texts and numbers and is_name(str(place)):
             return body
         raise IntegrityError(f"{path} claims no version; see `retrain repair`")
+
+
+def _place(row: dict[str, Any]) -> str:
+    return str(row["uri"]).rpartition("/")[2]
 
 
 def _said(files: CommittedFiles) -> dict[str, Any]:

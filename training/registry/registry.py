@@ -34,6 +34,7 @@ from training.registry.paths import (
     labels_path,
     place_of,
     used_up_path,
+    version_path,
 )
 from training.registry.reference import ModelReference
 from training.registry.version import ModelSummary, ModelVersion, card_of
@@ -175,18 +176,13 @@ class ModelRegistry:
             tags: only versions that have all of these.
         """
         rows, deleted = self._claims.rows(name), self._claims.deleted(name)
-        folder = files_path(name)
+        gone = {version_path(name, number) for number in deleted}
         listed = [
             ModelSummary(
-                name,
-                number,
-                said["digest"],
-                said["run_id"],
-                said["metrics"],
-                f"{folder}/{said['files']}",
+                name, said["version"], said["digest"], said["run_id"], said["metrics"], said["uri"]
             )
             for path, said in sorted(rows.items(), reverse=True)
-            if (number := int(path[-13:-5])) not in deleted
+            if path not in gone
         ]
         return [one for one in listed if not tags or self._has(one, tags)]
 
