@@ -73,9 +73,9 @@ def print_collection(storage: str, choice: Choice, *, delete: bool, as_json: boo
     for removal in (collect if delete else removable)(store, choice):
         removals.append(asdict(removal))
         if not as_json:
-            size = "" if removal.bytes is None else f" ({removal.bytes:,} bytes)"
-            typer.echo(f"{'deleted ' if delete else ''}{removal.path}{size}: {removal.why}")
-    total = sum(removal["bytes"] or 0 for removal in removals)
+            size = f"{removal.bytes:,} bytes"
+            typer.echo(f"{'deleted ' if delete else ''}{removal.path} ({size}): {removal.why}")
+    total = sum(removal["bytes"] for removal in removals)
     if as_json:
         typer.echo(json.dumps({"deleted": delete, "bytes": total, "removals": removals}))
         return

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 ARTIFACTS = "training/artifacts"
 TESTS = "tests/training/artifacts"
+REGISTRY = "training/registry/registry.py"
+CLAIMS = "tests/training/registry/test_claims.py"
 
 
 class Guard(NamedTuple):
@@ -66,9 +68,16 @@ GUARDS = (
         "tests/durability/test_crash_states.py::test_no_power_cut_loses_or_tears_anything",
     ),
     Guard(
+        "a document is whole and durable before it has a name",
+        f"{ARTIFACTS}/stage.py",
+        "        _write_all(file, content)\n        fs.sync(file)\n",
+        "        _write_all(file, content)\n",
+        "tests/durability/test_crash_states.py::test_no_power_cut_loses_or_tears_anything",
+    ),
+    Guard(
         "an fsync that fails is an error, and is not tried again",
         f"{ARTIFACTS}/stage.py",
-        "            fs.publish(new_name, parent, name, inside)\n        raise\n",
+        "            take_back()\n        raise\n",
         "            fs.sync(parent)\n",
         f"{TESTS}/test_faults.py::test_a_commit_that_fails_leaves_no_trace",
     ),
@@ -309,10 +318,60 @@ GUARDS = (
     ),
     Guard(
         "a version that another run made is never taken for one's own",
-        "training/registry/registry.py",
-        '        if (made.digest, made.run_id) != (digest, card["run_id"]):\n',
+        REGISTRY,
+        'if (commit.metadata.get("digest"), card_of(commit)["run_id"]) != (digest, run_id):',
+        "if False:",
+        f"{CLAIMS}::test_another_model_in_the_place_of_a_version_is_an_error",
+    ),
+    Guard(
+        "a number is bound to its weights",
+        REGISTRY,
+        '        if (made.digest, made.run_id) != (said["digest"], said["run_id"]):\n',
         "        if False:\n",
-        "tests/training/registry/test_aliases.py::test_a_claim_that_was_lost_is_an_error",
+        f"{CLAIMS}::test_another_model_in_the_place_of_a_version_is_an_error",
+    ),
+    Guard(
+        "whoever is second at a number looks whose it is",
+        "training/registry/claims.py",
+        "if self._take(files, at) or self._place_at(name, at) == files.place:",
+        "if self._take(files, at):",
+        f"{CLAIMS}::test_whoever_comes_second_at_a_number_looks_whose_it_is",
+    ),
+    Guard(
+        "where a version's files were there already every claim is looked at",
+        REGISTRY,
+        "                commit, seen = self.store.open(path), None\n",
+        "                commit = self.store.open(path)\n",
+        "tests/training/registry/test_registry.py::test_the_same_run_gives_the_same_version",
+    ),
+    Guard(
+        "where a version's files were lost every claim is looked at",
+        "training/registry/claims.py",
+        "            if len(self._store.names(files_path(name))) != len(given - deleted):\n",
+        "            if False:\n",
+        f"{CLAIMS}::test_files_that_were_lost_get_their_number_again",
+    ),
+    Guard(
+        "no files are put where others were deleted",
+        REGISTRY,
+        "            if not self._claims.is_used_up(name, place):\n",
+        "            if True:\n",
+        f"{CLAIMS}::test_what_is_deleted_while_it_is_committed_again_is_not_its_place",
+    ),
+    Guard(
+        "a number whose claim was moved aside is passed over",
+        "training/registry/claims.py",
+        "        if self._store.exists(deleted_path(files.name, number)):\n",
+        "        if False:\n",
+        f"{CLAIMS}::test_the_number_of_a_claim_that_was_moved_aside_is_passed_over",
+    ),
+    Guard(
+        "a claim is moved aside only when its number is noted as used",
+        "training/upkeep/repair.py",
+        """store.create(deleted_path(name, number), {"why": "its claim was damaged"})""",
+        "pass",
+        "tests/training/upkeep/test_repair.py::"
+        "test_the_number_of_a_claim_that_nobody_can_read_is_not_given_again",
     ),
     Guard(
         "no credential in a URL",

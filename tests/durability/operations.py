@@ -10,6 +10,7 @@ from training.artifacts import ArtifactStore, digest
 from training.checkpoints import CheckpointManager
 from training.config import KeepLatest
 from training.registry import ModelRegistry
+from training.registry.paths import files_path, place_of
 from training.state import CheckpointRef
 from training.types import Segmented
 
@@ -65,6 +66,12 @@ def check_pieces(store: ArtifactStore, epoch: int) -> None:
     tree: Any = store.read_tree(f"{RUN_IN_PIECES}/{epoch:08d}-00000000", "state.safetensors")
     assert tree["epoch"] == epoch
     assert (tree["buffer"] == buffer(epoch)).all()
+
+
+def files_of(number: int) -> str:
+    """Where the files of a model lie that `register` made."""
+    weights: Any = {"w": np.full(SIZE, float(number))}
+    return files_path("m", place_of(f"r{number}", "final", digest(weights)))
 
 
 def register(store: ArtifactStore, number: int) -> int:

@@ -49,6 +49,8 @@ class Recorder:
             self._wrap(monkeypatch, name)
         for name in ("rename", "publish", "replace", "unlink", "remove_directory", "open_lock"):
             self._wrap(monkeypatch, name)
+        for name in ("create_unnamed", "give_name"):
+            self._wrap(monkeypatch, name)
 
     def _wrap(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         real, note = getattr(fs, name), getattr(self, f"_{name}")
@@ -77,6 +79,16 @@ class Recorder:
         file: int = real(name, inside, *more)
         self.steps.append(Step("create", self._new(name, inside), self._of(inside), name))
         return file
+
+    def _create_unnamed(self, real: Real, inside: int) -> int:
+        file: int = real(inside)
+        self._numbers[os.fstat(file).st_ino] = next(self._fresh)
+        self.steps.append(Step("create", self._of(file)))
+        return file
+
+    def _give_name(self, real: Real, file: int, name: str, inside: int) -> None:
+        real(file, name, inside)
+        self.steps.append(Step("link", self._of(file), self._of(inside), name))
 
     def _open_lock(self, real: Real, name: str, inside: int) -> int:
         there = name in os.listdir(inside)

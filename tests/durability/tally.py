@@ -73,7 +73,7 @@ def judge(store: ArtifactStore, operation: Operation, *, returned: bool) -> Iter
         assert operation.look(store) == "new"
     except (AssertionError, RetrainError):
         yield "torn"
-    if store.versions("reports", "p")[-1] > 3 or len(store.children("models/m/versions")) > 3:
+    if store.versions("reports", "p")[-1] > 3 or len(store.numbered("models/m/versions")) > 3:
         yield "duplicate"
 
 

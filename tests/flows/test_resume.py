@@ -225,9 +225,7 @@ def facts(storage: Path) -> dict[str, Any]:
     return {
         "weights": digest_of(registry.weights(version)),
         "pipeline": digest_of(registry.pipeline(version)),
-        "versions": [
-            store.children(f"models/{NAME}/{part}") for part in ("claims", "runs", "versions")
-        ],
+        "versions": [store.children(f"models/{NAME}/{part}") for part in ("files", "versions")],
         "card": {key: version.card[key] for key in ("run_id", "epoch", "step", "best_epoch")},
         **{part: digest_of({part: tree}) for part, tree in found[1].items()},
         "early stopping": {
@@ -278,6 +276,7 @@ FINISH = "training.run.session:Session._finish"
 """Where a commit ends that was written while training went on."""
 FILES_WRITTEN = "training.artifacts.stage:DiskStage.publish"
 RENAME = "training.artifacts.fs:publish"
+NAME_GIVEN = "training.artifacts.fs:give_name"
 SAVE = "training.checkpoints.manager:CheckpointManager.save"
 REMOVE = "training.artifacts.store:ArtifactStore.remove"
 REGISTRY = "training.registry.registry:ModelRegistry"
@@ -298,8 +297,10 @@ EVENTS = {
     "before the stage": _kill(STAGE, 5),
     "after the stage": _after(STAGE, 5),
     "between data and manifest": _kill(FILES_WRITTEN, 4),
-    "before the rename": _kill(RENAME, 12),
-    "after the rename": _after(RENAME, 12),
+    "before the rename": _kill(RENAME, 5),
+    "after the rename": _after(RENAME, 5),
+    "before a document's name": _kill(NAME_GIVEN, 3),
+    "after a document's name": _after(NAME_GIVEN, 3),
     "after the save": _after(SAVE, 5),
     "before a removal": _kill(REMOVE, 1),
     "in a removal": _kill("training.artifacts.fs:remove_directory", 8),
@@ -308,9 +309,9 @@ EVENTS = {
     "before the best is back": _kill(f"{SESSION}.end", 1),
     "after the best is back": _after(f"{SESSION}.end", 1),
     "before the registry": _kill(f"{REGISTRY}.save_model", 1),
-    "before the claim": _kill(f"{CLAIMS}._new", 1),
-    "after the claim": _after(f"{CLAIMS}._new", 1),
-    "after the note": _after(f"{CLAIMS}.claim", 1),
+    "after the model's files": _after(f"{REGISTRY}.commit_files", 1),
+    "before the claim": _kill(f"{CLAIMS}._take", 1),
+    "after the claim": _after(f"{CLAIMS}._take", 1),
     "after the version": _after(f"{REGISTRY}.save_model", 1),
     "before the report": _kill(REPORT, 1),
     "after the report": _after(REPORT, 1),
@@ -492,7 +493,7 @@ IN_A_FLOW = {
     "after a result is kept": _after("tasks.results:ResultStorage.write_path", 3),
     "after the commit, before Prefect hears of it": _after(COMMIT, 3),
     "after a save, before older ones are removed": _after(SAVE, 5),
-    "after the claim": _after(f"{CLAIMS}._new", 1),
+    "after the claim": _after(f"{CLAIMS}._take", 1),
 }
 
 
@@ -508,7 +509,7 @@ RAISED = {
     "in a batch": (STEP, 2 * BATCHES - 1, "after"),
     "at an epoch's end": (EPOCH_END, 2, "after"),
     "in a commit": (FILES_WRITTEN, 4, "before"),
-    "in the registry": (f"{CLAIMS}._new", 1, "after"),
+    "in the registry": (f"{CLAIMS}._take", 1, "after"),
 }
 
 

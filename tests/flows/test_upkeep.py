@@ -128,11 +128,12 @@ def test_what_is_missing_is_told_and_cannot_be_repaired(
 ) -> None:
     """1 from both, with who misses it and the way out."""
     (name,) = ModelRegistry(store).names()
-    store.remove(f"models/{name}/versions/00000001")
+    path = ModelRegistry(store).get(f"{name}:1").uri
+    store.remove(path)
     for command in ("verify", "repair"):
         code, _, err = retrain(command)
         assert code == 1
-        assert f"models/{name}/versions/00000001: missing" in err
+        assert f"{path}: missing" in err
         assert "starting its run again" in err
 
 

@@ -151,8 +151,9 @@ def test_no_shape_of_a_document_ends_in_a_traceback(
     checkpoints = stored.store.children(f"runs/{stored.run}/checkpoints")
     paths = [f"runs/{stored.run}/{name}" for name in DOCUMENTS]
     paths += [f"runs/{stored.run}/checkpoints/{name}/manifest.json" for name in checkpoints]
-    paths.append(f"models/{stored.model}/versions/00000001/manifest.json")
-    paths.append(f"models/{stored.model}/claims/00000001.json")
+    (files,) = stored.store.children(f"models/{stored.model}/files")
+    paths.append(f"models/{stored.model}/files/{files}/manifest.json")
+    paths.append(f"models/{stored.model}/versions/00000001.json")
     path = data.draw(st.sampled_from(paths))
 
     def change(body: dict[str, Any]) -> None:

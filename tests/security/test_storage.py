@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.durability.operations import RUN_IN_PIECES, SIZE, buffer
+from tests.durability.operations import RUN_IN_PIECES, SIZE, buffer, files_of
 from training.artifacts import Pointer
 from training.artifacts.documents import MAX_DOCUMENT, seal, unseal
 from training.artifacts.manifest import Manifest
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from training.artifacts import ArtifactStore
 
 CHECKPOINT = "runs/r/checkpoints/00000003-00000000"
-VERSION = "models/m/versions/00000001"
+VERSION = files_of(1)
 REPORT = "artifacts/reports/p/versions/00000001"
 DOCUMENTS = [
     "runs/r/run.json",
     f"{CHECKPOINT}/manifest.json",
     f"{VERSION}/manifest.json",
     f"{REPORT}/manifest.json",
-    "models/m/claims/00000001.json",
+    "models/m/versions/00000001.json",
     "models/m/aliases/champion/00000001.json",
 ]
 ESCAPES = [
@@ -116,13 +116,13 @@ def test_a_manifest_cannot_say_that_its_files_lie_elsewhere(
 
 @pytest.mark.parametrize("name", ESCAPES)
 def test_a_document_cannot_name_a_path_elsewhere(name: str, attacker: Attacker) -> None:
-    """Neither the owner of a claim, nor where an alias points to."""
+    """Neither the files of a version, nor where an alias points to."""
 
     def escape(document: dict[str, Any]) -> None:
         for key in document["body"]:
             document["body"][key] = name
 
-    for path in ("models/m/claims/00000001.json", "models/m/aliases/champion/00000001.json"):
+    for path in ("models/m/versions/00000001.json", "models/m/aliases/champion/00000001.json"):
         attacker.rewrite(path, escape)
     use_everything(attacker.store)
 

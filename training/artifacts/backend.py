@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from blake3 import blake3
 
@@ -43,6 +43,20 @@ class Stage(Protocol):
             ExistsError: the path is taken; another one can be tried.
         """
         ...
+
+
+class Stored(NamedTuple):
+    """A file as it takes room.
+
+    Attributes:
+        identity: the same for all names of a file.
+        names: how many it has in all; without the last it takes no room any more.
+        size: in bytes.
+    """
+
+    identity: str
+    names: int
+    size: int
 
 
 class Reader(Protocol):
@@ -94,7 +108,7 @@ class Backend(Protocol):
         ...
 
     def stamps(self, path: str) -> dict[str, str]:
-        """Names of the commits at a path, each with what changes when it is another commit."""
+        """Names of commits and documents at a path, each with what changes when it is another."""
         ...
 
     def folder_stamp(self, path: str) -> str | None:
@@ -106,6 +120,10 @@ class Backend(Protocol):
 
         Directories are not told, hidden names are not entered.
         """
+        ...
+
+    def stored(self, path: str) -> Iterator[Stored]:
+        """Every file that `remove` would take away, once for each of its names there."""
         ...
 
     def remove(self, path: str, *, durable: bool) -> None:

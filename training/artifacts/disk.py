@@ -20,6 +20,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from training.artifacts import fs
+from training.artifacts.backend import Stored
 from training.artifacts.folders import Folders, delete, exists, opened
 from training.artifacts.locks import LOCKS, disk_lock
 from training.artifacts.names import MANIFEST, is_name, taken
@@ -32,6 +33,7 @@ from training.artifacts.stage import (
     sweep_stages,
     unique_name,
     write_file,
+    write_unnamed,
 )
 from training.errors import NotFoundError
 
@@ -96,6 +98,8 @@ class Disk:
         with self._folders.explained(f"write {path}"), self._folders.make(tuple(folder)) as parent:
             if exists(name, parent):
                 raise taken(path)
+            if write_unnamed(name, parent, data, path):
+                return
             with private_directory(self._folders) as private:
                 write_file(_DOCUMENT, private, data)
                 move(_DOCUMENT, private, name, parent, path)
@@ -178,7 +182,7 @@ class Disk:
         return []
 
     def stamps(self, path: str) -> dict[str, str]:
-        """Names of the directories at a path, each with its inode and when that was changed."""
+        """What lies at a path, by name, each with its inode and when that was changed."""
         parts = tuple(path.split("/")) if path else ()
         with (
             self._folders.explained(f"list {path}"),
@@ -219,6 +223,16 @@ class Disk:
             names = [name] if name else [n for n in fs.names(parent) if n not in HIDDEN]
             for child in names:
                 yield from _walk(path or child, child, parent)
+
+    def stored(self, path: str) -> Iterator[Stored]:
+        """Every file at or below a path: a piece that is shared is one file with several names."""
+        *folder, name = path.split("/")
+        with (
+            self._folders.explained(f"look at {path}"),
+            suppress(FileNotFoundError),
+            self._folders.open(tuple(folder)) as parent,
+        ):
+            yield from _stored(name, parent)
 
     def remove(self, path: str, *, durable: bool) -> None:
         """Take a file or directory away by one rename, then delete it."""
@@ -284,7 +298,7 @@ def _is_shown(name: str, directory: int) -> bool:
 
 def _stamp(name: str, directory: int) -> str:
     with suppress(FileNotFoundError):  # removed since it was listed
-        return fs.directory_stamp(name, directory)
+        return fs.stamp(name, directory)
     return ""
 
 
@@ -297,6 +311,17 @@ def _walk(path: str, name: str, parent: int) -> Iterator[tuple[str, bool]]:
         with opened(fs.open_directory(name, parent)) as directory:
             for child in fs.names(directory):
                 yield from _walk(f"{path}/{child}", child, directory)
+
+
+def _stored(name: str, parent: int) -> Iterator[Stored]:
+    with suppress(FileNotFoundError):  # removed since it was listed
+        found = fs.entry(name, parent)
+        if not stat.S_ISDIR(found.st_mode):
+            yield Stored(str(found.st_ino), found.st_nlink, found.st_size)
+            return
+        with opened(fs.open_directory(name, parent)) as directory:
+            for child in fs.names(directory):
+                yield from _stored(child, directory)
 
 
 def _moved_aside(name: str, parent: int, place: int) -> str:

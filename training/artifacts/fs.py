@@ -53,6 +53,20 @@ def create_file(name: str, inside: int, mode: int = 0o666) -> int:
     return os.open(name, flags, mode, dir_fd=inside)
 
 
+def create_unnamed(inside: int) -> int:
+    """Make a file without a name, on the file system of a directory; it is gone when it is closed.
+
+    Raises:
+        OSError: EOPNOTSUPP: this system, or this file system, has none.
+    """
+    if not _has_unnamed:
+        raise OSError(errno.EOPNOTSUPP, "no files without a name here", ".")
+    try:
+        return os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o666, dir_fd=inside)
+    except IsADirectoryError:  # a file system that does not know them
+        raise OSError(errno.EOPNOTSUPP, "no files without a name here", ".") from None
+
+
 def open_lock(name: str, inside: int) -> int:
     """Open a file for locking; make it if need be."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -129,6 +143,11 @@ def link(name: str, inside: int, new_name: str, new_inside: int) -> None:
     os.link(name, new_name, src_dir_fd=inside, dst_dir_fd=new_inside, follow_symlinks=False)
 
 
+def give_name(file: int, name: str, inside: int) -> None:
+    """Give a name, which must not exist, to a file that was made without one."""
+    os.link(f"/proc/self/fd/{file}", name, dst_dir_fd=inside, follow_symlinks=True)
+
+
 def unlink(name: str, inside: int) -> None:
     """Remove a file."""
     os.unlink(name, dir_fd=inside)
@@ -155,10 +174,16 @@ def kind(name: str, inside: int) -> Kind:
     return "directory" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "other"
 
 
-def directory_stamp(name: str, inside: int) -> str:
-    """What changes when another directory gets a name; empty: it is none."""
+def entry(name: str, inside: int) -> os.stat_result:
+    """Size and links of what has a name; a link is not followed."""
+    return os.stat(name, dir_fd=inside, follow_symlinks=False)
+
+
+def stamp(name: str, inside: int) -> str:
+    """What changes when another file or directory gets a name; empty: it is neither."""
     found = os.stat(name, dir_fd=inside, follow_symlinks=False)
-    return f"{found.st_ino}.{found.st_ctime_ns}" if stat.S_ISDIR(found.st_mode) else ""
+    is_ours = stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)
+    return f"{found.st_ino}.{found.st_ctime_ns}" if is_ours else ""
 
 
 def status(file: int) -> os.stat_result:
@@ -215,4 +240,5 @@ def _close_inherited() -> None:
 
 
 _renameat2 = _find_renameat2()
+_has_unnamed = sys.platform == "linux" and Path("/proc/self/fd").is_dir()
 os.register_at_fork(after_in_child=_close_inherited)

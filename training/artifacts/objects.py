@@ -16,7 +16,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from training.artifacts.backend import buffers_of, entry_of, piece_entry
+from training.artifacts.backend import Stored, buffers_of, entry_of, piece_entry
 from training.artifacts.manifest import Manifest
 from training.artifacts.names import MANIFEST, is_name, taken
 from training.artifacts.segments import Piece
@@ -222,21 +222,32 @@ class Objects:
         return None
 
     def stamps(self, path: str) -> dict[str, str]:
-        """Names of the commits at a path, each with what the storage says of its manifest."""
+        """Names of commits and documents at a path, each with what the storage says of it."""
         with self._explained(f"list {path}"):
             found = self._fs.find(self._key(path), detail=True)
         start = len(self._key(f"{path}/"))
-        manifests = {
-            key[start:].removesuffix(f"/{MANIFEST}"): info
-            for key, info in found.items()
-            if key.endswith(f"/{MANIFEST}")
-        }
-        return {name: _stamp(info) for name, info in manifests.items() if is_name(name)}
+        names = {key[start:].removesuffix(f"/{MANIFEST}"): info for key, info in found.items()}
+        return {name: _stamp(info) for name, info in names.items() if is_name(name)}
 
     def walk(self, path: str) -> Iterator[tuple[str, bool]]:
         """Every key at or below a path; all are files."""
         hidden = (f"{DATA}/", f"{STAGE}/", f"{QUARANTINE}/")
         yield from ((key, True) for key in self._below(path) if not key.startswith(hidden))
+
+    def stored(self, path: str) -> Iterator[Stored]:
+        """Every object at or below a path, with the files of commits and of attempts among them."""
+        keys = self._below(path)
+        attempts = [
+            f"{DATA}/{key.removeprefix(f'{STAGE}/')}" for key in keys if key.startswith(f"{STAGE}/")
+        ]
+        data = [key for manifest in keys for key in self._data_of(manifest)]
+        for key in (*keys, *data, *(key for attempt in attempts for key in self._below(attempt))):
+            with self._explained(f"look at {key}"):
+                try:
+                    size = int(self._fs.size(self._key(key)))
+                except FileNotFoundError:
+                    continue  # removed since it was listed
+            yield Stored(key, 1, size)
 
     def remove(self, path: str, *, durable: bool) -> None:
         """Delete what makes commits visible, then what they consist of."""

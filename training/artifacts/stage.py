@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import time
@@ -20,7 +21,7 @@ from training.artifacts.names import MANIFEST, taken
 from training.artifacts.segments import Piece
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from training.artifacts.backend import Content
     from training.artifacts.folders import Folders
@@ -88,12 +89,55 @@ def write_file(name: str, inside: int, content: Content, *, durable: bool = True
     with opened(fs.create_file(name, inside)) as file:
         if size >= _RESERVE:
             fs.reserve(file, size)
-        for buffer in buffers_of(content):
-            rest = buffer
-            while rest:
-                rest = rest[fs.write(file, rest) :]
+        _write_all(file, content)
         if durable:
             fs.sync(file)
+
+
+def write_unnamed(name: str, parent: int, content: Content, path: str) -> bool:
+    """Make a small file, which gets its name when it is whole and durable.
+
+    A private directory to write it in costs as much as the file, and a process that dies leaves it.
+
+    Returns:
+        False: this file system has no files without a name; nothing was done.
+
+    Raises:
+        ExistsError: the name is taken.
+        OSError: it could not be made durable, and was taken back.
+    """
+    try:
+        made = fs.create_unnamed(parent)
+    except OSError as error:
+        if error.errno == errno.EOPNOTSUPP:
+            return False
+        raise
+    with opened(made) as file:
+        _write_all(file, content)
+        fs.sync(file)
+        try:
+            fs.give_name(file, name, parent)
+        except FileExistsError:
+            raise taken(path) from None
+    _make_durable(parent, lambda: fs.unlink(name, parent))
+    return True
+
+
+def _make_durable(parent: int, take_back: Callable[[], None]) -> None:
+    """Sync a directory that something has just got its name in."""
+    try:
+        fs.sync(parent)
+    except OSError:
+        with suppress(OSError):  # the disk fails already: that error is the one to tell
+            take_back()
+        raise
+
+
+def _write_all(file: int, content: Content) -> None:
+    for buffer in buffers_of(content):
+        rest = buffer
+        while rest:
+            rest = rest[fs.write(file, rest) :]
 
 
 def move(name: str, inside: int, new_name: str, parent: int, path: str) -> None:
@@ -107,12 +151,7 @@ def move(name: str, inside: int, new_name: str, parent: int, path: str) -> None:
         fs.publish(name, inside, new_name, parent)
     except FileExistsError:
         raise taken(path) from None
-    try:
-        fs.sync(parent)
-    except OSError:
-        with suppress(OSError):  # the disk fails already: that error is the one to tell
-            fs.publish(new_name, parent, name, inside)
-        raise
+    _make_durable(parent, lambda: fs.publish(new_name, parent, name, inside))
 
 
 @contextmanager

@@ -34,10 +34,10 @@ from training.errors import (
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
-    from training.artifacts.backend import Backend, Content
+    from training.artifacts.backend import Backend, Content, Stored
     from training.artifacts.manifest import FileEntry
     from training.artifacts.verify import Verification
     from training.artifacts.versions import ArtifactRef
@@ -212,6 +212,16 @@ class ArtifactStore:
         parts_of(path)
         return unseal_at(path, read_document(self._backend, path))
 
+    def unverified(self, path: str) -> bytes:
+        """What is left of a document that is damaged: nothing in it is to be believed.
+
+        Raises:
+            NotFoundError: there is none.
+            IntegrityError: it is larger than any that was written.
+        """
+        parts_of(path)
+        return read_document(self._backend, path)
+
     def exists(self, path: str) -> bool:
         """Whether there is a document, a commit, or anything below this path."""
         parts_of(path)
@@ -224,22 +234,22 @@ class ArtifactStore:
         return self._backend.children(path)
 
     def summaries(
-        self, path: str, view: str, summarize: Callable[[Commit], dict[str, Any]]
+        self, path: str, view: str, summarize: Callable[[str], dict[str, Any]]
     ) -> dict[str, dict[str, Any]]:
-        """A summary of each of the numbered commits at a path, by its own path, however many.
+        """A summary of each numbered commit or document at a path, by its own path, however many.
 
-        Those whose manifest cannot be read are logged and left out.
+        Those that cannot be read are logged and left out.
 
         Args:
-            path: of the folder that they lie in.
+            path: of the folder that they lie in; none of them ever changes.
             view: names what is summarized: it is remembered under this name.
-            summarize: plain values that JSON can say.
+            summarize: reads what lies at a path; plain values that JSON can say.
         """
         parts_of(path)
 
         def read(place: str) -> dict[str, Any] | None:
             try:
-                return summarize(self.open(place))
+                return summarize(place)
             except (StorageError, NotFoundError) as error:
                 logger.warning("left out of the list: %s", error)
                 return None
@@ -260,8 +270,12 @@ class ArtifactStore:
 
         What each is, is not looked at: this is for folders of many thousand.
         """
+        return [name for name in self.names(path) if _NUMBERED.fullmatch(name)]
+
+    def names(self, path: str) -> builtins.list[str]:
+        """All names at a path, in no order; what each is, is not looked at."""
         parts_of(path)
-        return [name for name in self._backend.names(path) if _NUMBERED.fullmatch(name)]
+        return self._backend.names(path)
 
     def remove(self, path: str, *, durable: bool = True) -> None:
         """Take away a document, a commit, or all below a path; nothing happens if it is gone.
@@ -272,6 +286,14 @@ class ArtifactStore:
         """
         parts_of(path)
         self._backend.remove(path, durable=durable)
+
+    def stored(self, path: str) -> Iterator[Stored]:
+        """Every file that `remove` would take away, once for each name that it has there.
+
+        Args:
+            path: of anything, also what `sweep`, `orphans` and `set_aside` name.
+        """
+        return self._backend.stored(path)
 
     def quarantine(self, path: str, *, found: bool = False) -> str:
         """Move what is damaged aside; returns where to, for a person to look at.

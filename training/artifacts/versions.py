@@ -119,7 +119,7 @@ class Versions:
     def refs(self) -> Iterator[ArtifactRef]:
         """All versions whose manifest can be read; the others are logged."""
         gone = self._noted("deleted")
-        summaries = self._store.summaries(f"{self._folder}/versions", "artifact", _summary)
+        summaries = self._store.summaries(f"{self._folder}/versions", "artifact", self._summary)
         for path, summary in sorted(summaries.items()):
             number = int(path.rpartition("/")[2])
             if number not in gone:
@@ -152,16 +152,13 @@ class Versions:
     def _note(self, number: int) -> str:
         return f"{self._folder}/deleted/{number:08d}.json"
 
+    def _summary(self, path: str) -> dict[str, Any]:
+        commit = self._store.open(path)
+        created = commit.created or 0.0
+        return {"digest": commit.digest, "tags": dict(commit.tags), "created": created}
+
     def _noted(self, folder: str) -> set[int]:
         return {int(name[:8]) for name in self._store.numbered(f"{self._folder}/{folder}")}
-
-
-def _summary(commit: Commit) -> dict[str, Any]:
-    return {
-        "digest": commit.digest,
-        "tags": dict(commit.tags),
-        "created": commit.created or 0.0,
-    }
 
 
 def find(

@@ -1,6 +1,7 @@
 """The registry of trained models."""
 
 from training.registry.choose import open_registry
+from training.registry.claims import CommittedFiles
 from training.registry.compare import Differences
 from training.registry.labels import Labels
 from training.registry.load import RegisteredModel, load_model
@@ -9,6 +10,7 @@ from training.registry.registry import ModelRegistry
 from training.registry.version import ModelSummary, ModelVersion
 
 __all__ = [
+    "CommittedFiles",
     "Differences",
     "Labels",
     "ModelReference",

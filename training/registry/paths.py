@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from training.artifacts.names import name_of
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 MODELS = "models"
+
+
+def files_path(name: str, place: str | None = None) -> str:
+    """The files of one model of a run: a commit; without a place, the folder of all of them."""
+    folder = f"{MODELS}/{name}/files"
+    return folder if place is None else f"{folder}/{name_of(place)}"
+
+
+def place_of(run_id: str, stage: str, digest: str) -> str:
+    """The name of the folder that a run's weights lie in; nobody else's have that name."""
+    return f"{run_id}.{stage}.{digest.partition(':')[2][:16]}"
+
+
+def used_up_path(name: str, place: str) -> str:
+    """That the files of this place were deleted, and that none are ever put there again."""
+    return f"{MODELS}/{name}/used-up/{name_of(place)}.json"
 
 
 def versions_path(name: str) -> str:
@@ -18,34 +29,8 @@ def versions_path(name: str) -> str:
 
 
 def version_path(name: str, version: int) -> str:
-    """One version: a commit."""
-    return f"{versions_path(name)}/{version:08d}"
-
-
-def claims_path(name: str) -> str:
-    """Who may commit which version."""
-    return f"{MODELS}/{name}/claims"
-
-
-def claim_path(name: str, version: int) -> str:
-    """Who may commit this version: a document."""
-    return f"{claims_path(name)}/{version:08d}.json"
-
-
-def runs_path(name: str) -> str:
-    """Which version each run's weights got."""
-    return f"{MODELS}/{name}/runs"
-
-
-def note_path(name: str, owner: Mapping[str, str]) -> str:
-    """Where it stands which version a run's weights got.
-
-    Args:
-        name: of the model.
-        owner: what a claim says: `run_id`, `stage`, `digest`.
-    """
-    short = owner["digest"].partition(":")[2][:16]
-    return f"{runs_path(name)}/{owner['run_id']}.{owner['stage']}.{short}.json"
+    """Which files are this version: a document, made exclusively and never taken away."""
+    return f"{versions_path(name)}/{version:08d}.json"
 
 
 def deleted_path(name: str, version: int | None = None) -> str:

@@ -2,16 +2,16 @@
 
 In the store, under `models/NAME`::
 
-    claims/00000003.json             who may commit version 3: made exclusively, before all else
-    runs/RUN.STAGE.DIGEST.json       which version a run's weights got: again is harmless
-    versions/00000003                the version: weights, feature pipeline, its card
+    files/RUN.STAGE.DIGEST           weights, feature pipeline, card: committed before all else
+    versions/00000003.json           which files are version 3: made exclusively, and last
     aliases/champion/00000007.json   the seventh version that an alias was given
     labels/00000003/00000002.json    the second change of its tags and description
     decisions/00000003/00000001.json whether it may replace the champion, and why
     deleted/00000003.json            it was deleted: by whom, why; its number stays used
+    used-up/RUN.STAGE.DIGEST.json    its files too: nothing is put there again
 
-A process that dies between two of these leaves a claim without a version; the run that owns the
-claim finds it when it is started again, and completes it.
+A number never points to nothing. A process that dies before it claimed one leaves files that nobody
+sees; its run finds them when it is started again, and claims a number for them.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ import platform
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from training.artifacts import digest as digest_of
 from training.artifacts import encode
 from training.errors import ExistsError, InputError, IntegrityError, NotFoundError, did_you_mean
 from training.registry.aliases import Aliases
-from training.registry.claims import Claims
+from training.registry.claims import Claims, CommittedFiles
 from training.registry.compare import Differences, compare
 from training.registry.labels import LabelLog, Labels
 from training.registry.paths import (
     MODELS,
     deleted_path,
+    files_path,
     labels_path,
-    runs_path,
+    place_of,
+    used_up_path,
     version_path,
-    versions_path,
 )
 from training.registry.reference import ModelReference
-from training.registry.version import ModelSummary, ModelVersion, card_of, in_short
+from training.registry.version import ModelSummary, ModelVersion, card_of
 
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Mapping
 
-    from training.artifacts import ArtifactStore, Move
+    from training.artifacts import ArtifactStore, Commit, Move
     from training.registry.documents import Documents
     from training.types import StateTree
 
@@ -89,21 +89,58 @@ class ModelRegistry:
         Raises:
             StorageError: nothing was registered.
         """
-        digest = digest_of(weights)
-        card = {**card, "run_id": str(card["run_id"])}
-        owner = {"run_id": card["run_id"], "stage": stage, "digest": digest}
-        version = self._claims.claim(name, owner)
-        path = version_path(name, version)
-        files = {WEIGHTS_FILE: encode(weights), PIPELINE_FILE: encode(pipeline)}
-        with suppress(ExistsError):  # registered before: `get` returns that version
-            self.store.commit(path, files, {"digest": digest, "card": card})
-        made = self.get(ModelReference(name, version))
-        if (made.digest, made.run_id) != (digest, card["run_id"]):
+        while True:
+            files = self.commit_files(name, weights, pipeline, card, stage)
+            version = self._claims.claim(files)
+            if not self._is_deleted(name, version):
+                return _made_of(files.commit, name, version)
+            self.delete(name, version)  # which died in the middle
+
+    def commit_files(
+        self,
+        name: str,
+        weights: dict[str, StateTree],
+        pipeline: dict[str, StateTree],
+        card: Mapping[str, Any],
+        stage: str = "final",
+    ) -> CommittedFiles:
+        """The first half of `save_model`, as that: the files are durable, and no version yet."""
+        encoded, run_id = encode(weights), str(card["run_id"])
+        digest = encoded.digest()
+        content = {WEIGHTS_FILE: encoded, PIPELINE_FILE: encode(pipeline)}
+        about = {"digest": digest, "card": {**card, "run_id": run_id}}
+        while True:
+            seen = self._claims.newest(name)
+            place = self._claims.place(name, run_id, stage, digest)
+            path = files_path(name, place)
+            try:
+                commit = self.store.commit(path, content, about)
+            except ExistsError:  # committed before
+                commit, seen = self.store.open(path), None
+            if not self._claims.is_used_up(name, place):
+                break
+            self.store.remove(path)  # they were deleted since we looked
+        if (commit.metadata.get("digest"), card_of(commit)["run_id"]) != (digest, run_id):
             raise IntegrityError(
-                f"{path} holds the model of run {made.run_id}, though {card['run_id']} has claimed "
-                f"it: a claim was lost; see `retrain verify {name}`"
+                f"{path} holds another model than the one of run {run_id} that belongs there; "
+                f"see `retrain verify {path}`"
             )
-        return made
+        return CommittedFiles(name, place, commit, seen)
+
+    def claim(self, files: CommittedFiles) -> ModelVersion:
+        """The second half of `save_model`: these files get their number, durably and once.
+
+        This is one small document, made exclusively: whoever claims the same files again, in this
+        process or another, gets the same version.
+
+        Raises:
+            NotFoundError: the version was deleted since.
+            StorageError: nothing was registered.
+        """
+        version = self._claims.claim(files)
+        if self._is_deleted(files.name, version):
+            raise self._absent(files.name, version)
+        return _made_of(files.commit, files.name, version)
 
     def get(self, reference: ModelReference | str) -> ModelVersion:
         """A version, the newest where none is named.
@@ -127,23 +164,25 @@ class ModelRegistry:
 
     def numbers(self, name: str) -> builtins.list[int]:
         """Version numbers of a model, ascending; none when there is no such model."""
-        return sorted(map(int, self.store.numbered(versions_path(name))))
+        return sorted(self._claims.given(name) - self._claims.deleted(name))
 
     def list(self, name: str, tags: Mapping[str, str] | None = None) -> builtins.list[ModelSummary]:
         """All versions of a model in short, the newest first, however many; none: no such model.
 
-        Versions whose manifest is damaged are logged and left out.
+        Versions whose claim is damaged are logged and left out.
 
         Args:
             name: of the model.
             tags: only versions that have all of these.
         """
-        found = self.store.summaries(versions_path(name), "model", in_short)
+        rows, deleted = self._claims.rows(name), self._claims.deleted(name)
+        gone = {version_path(name, number) for number in deleted}
         listed = [
             ModelSummary(
-                name, said["version"], said["digest"], said["run_id"], said["metrics"], path
+                name, said["version"], said["digest"], said["run_id"], said["metrics"], said["uri"]
             )
-            for path, said in sorted(found.items(), reverse=True)
+            for path, said in sorted(rows.items(), reverse=True)
+            if path not in gone
         ]
         return [one for one in listed if not tags or self._has(one, tags)]
 
@@ -303,8 +342,10 @@ class ModelRegistry:
         except InputError:
             self.store.remove(note)
             raise
-        self.store.remove(version_path(name, version))
-        self._claims.forget(name, version)
+        place = self._claims.read(name, version)["files"]
+        with suppress(ExistsError):
+            self.store.create(used_up_path(name, place), {"version": version})
+        self.store.remove(files_path(name, place))
 
     def keep_last(self, name: str, count: int, *, who: str | None = None) -> builtins.list[int]:
         """Delete all but the newest versions; what an alias needs, now or to go back, stays.
@@ -323,9 +364,16 @@ class ModelRegistry:
         return old
 
     def _read(self, name: str, version: int) -> ModelVersion:
-        path = version_path(name, version)
-        commit = self.store.open(path)
-        return ModelVersion(name, version, commit.metadata["digest"], card_of(commit), path)
+        said = self._claims.read(name, version)
+        if self._is_deleted(name, version):
+            raise self._absent(name, version)
+        made = _made_of(self.store.open(files_path(name, said["files"])), name, version)
+        if (made.digest, made.run_id) != (said["digest"], said["run_id"]):
+            raise IntegrityError(
+                f"{made.uri} holds another model than the one that became {name}:{version}; see "
+                f"`retrain verify {made.uri}`"
+            )
+        return made
 
     def _aliases_of(self, name: str) -> Aliases:
         return Aliases(self.store, name)
@@ -335,11 +383,9 @@ class ModelRegistry:
 
     def _version_of_run(self, name: str, run: str) -> int | None:
         """The version that a run's final weights got."""
-        notes = self.store.children(runs_path(name))
-        found = [note for note in notes if note.startswith(f"{run}.final.")]
-        if not found:
-            return None
-        return int(self.store.document(f"{runs_path(name)}/{found[0]}")["version"])
+        mine = files_path(name, place_of(run, "final", ""))
+        found = [one.version for one in self.list(name) if one.uri.startswith(mine)]
+        return found[0] if found else None
 
     def _has(self, one: ModelSummary, tags: Mapping[str, str]) -> bool:
         return tags.items() <= self.labels(one.name, one.version).tags.items()
@@ -357,8 +403,11 @@ class ModelRegistry:
         if not numbers:
             known = did_you_mean(name, self.names())
             return NotFoundError(f"there is no model {name!r} in {self.url}; {known}")
-        gone = self._is_deleted(name, version)
-        what = f"version {version} was deleted" if gone else f"has no version {version}"
+        what = f"has no version {version}"
+        if self._is_deleted(name, version):
+            what = f"version {version} was deleted"
+        elif version in numbers:
+            what = f"version {version} has lost its files (see `retrain verify`)"
         return NotFoundError(f"model {name!r} {what}; it has {numbers[0]} to {numbers[-1]}")
 
     def _version(self, reference: ModelReference) -> int | None:
@@ -372,6 +421,11 @@ class ModelRegistry:
                 f"{did_you_mean(reference.alias, known)}"
             )
         return version
+
+
+def _made_of(commit: Commit, name: str, version: int) -> ModelVersion:
+    card = card_of(commit)
+    return ModelVersion(name, version, commit.metadata["digest"], card, commit.path)
 
 
 def this_user() -> str:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from training.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from training.artifacts import Commit
 
 
@@ -84,22 +81,3 @@ def card_of(commit: Commit) -> dict[str, Any]:
         if isinstance(metrics, dict) and all(isinstance(m, int | float) for m in metrics.values()):
             return dict(card)
     raise IntegrityError(f"{commit.path} holds no registered model; remove it")
-
-
-def in_short(commit: Commit) -> dict[str, Any]:
-    """What a list says of a version.
-
-    Raises:
-        IntegrityError: as `card_of`.
-    """
-    card = card_of(commit)
-    return {
-        "version": int(commit.path.rpartition("/")[2]),
-        "digest": commit.metadata["digest"],
-        "run_id": card["run_id"],
-        "metrics": _finite(card["metrics"]),
-    }
-
-
-def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
-    return {name: value for name, value in metrics.items() if isfinite(value)}

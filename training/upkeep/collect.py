@@ -6,7 +6,8 @@ newest checkpoint of a run always stays, and a run at work is left alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -31,14 +32,15 @@ class Removal:
     Attributes:
         path: in the store.
         why: in words.
-        bytes: of a commit's files; None: not known.
+        bytes: that are free once it and what was told before it are gone: of a file that several
+            have (a piece of large state), all of it with the last of them, none if one stays.
         run: the run that it belongs to, if any.
         artifact: kind, name and number of a numbered artifact.
     """
 
     path: str
     why: str
-    bytes: int | None = None
+    bytes: int = 0
     run: str | None = None
     artifact: tuple[str, str, int] | None = None
 
@@ -62,8 +64,31 @@ class Choice:
 NOTHING_MORE = Choice()
 
 
+class Room:
+    """What is freed, file by file."""
+
+    def __init__(self, store: ArtifactStore) -> None:
+        """Nothing is gone yet."""
+        self._store = store
+        self._gone: Counter[str] = Counter()
+
+    def freed(self, path: str) -> int:
+        """Bytes that are free once this is gone, too."""
+        total = 0
+        for file in self._store.stored(path):
+            self._gone[file.identity] += 1
+            total += file.size if self._gone[file.identity] == file.names else 0
+        return total
+
+
 def removable(store: ArtifactStore, choice: Choice = NOTHING_MORE) -> Iterator[Removal]:
     """What is not needed; nothing is changed."""
+    room = Room(store)
+    for removal in _removable(store, choice):
+        yield replace(removal, bytes=room.freed(removal.path))
+
+
+def _removable(store: ArtifactStore, choice: Choice) -> Iterator[Removal]:
     for run_id in run_ids(store):
         yield from _checkpoints(RunRecord(store, run_id))
     for finding in (*check_results(store), *interrupted_deletions(store)):
@@ -79,7 +104,10 @@ def removable(store: ArtifactStore, choice: Choice = NOTHING_MORE) -> Iterator[R
 
 def collect(store: ArtifactStore, choice: Choice = NOTHING_MORE) -> Iterator[Removal]:
     """Delete what `removable` gives; each is told when it is gone."""
-    for removal in removable(store, choice):
+    for told in list(removable(store, choice)):
+        removal = told
+        if not told.path.startswith("."):  # a run may have come to work, or saved, since
+            removal = replace(told, bytes=Room(store).freed(told.path))
         if removal.path.startswith("."):
             yield removal  # hidden places are emptied as a whole, below
         elif removal.artifact is not None:
@@ -100,9 +128,8 @@ def _artifacts(store: ArtifactStore, choice: Choice) -> Iterator[Removal]:
     for ref in store.clean(
         keep=choice.artifacts_keep, older_than=choice.artifacts_older_than, dry_run=True
     ):
-        size = sum(file.size for file in store.open(ref.path).files.values())
         artifact = (ref.kind, ref.name, ref.version)
-        yield Removal(ref.path, "old, and nothing refers to it", size, artifact=artifact)
+        yield Removal(ref.path, "old, and nothing refers to it", artifact=artifact)
 
 
 def _is_free(store: ArtifactStore, run_id: str) -> bool:
@@ -125,5 +152,4 @@ def _checkpoints(record: RunRecord) -> Iterator[Removal]:
     if any(store.verify(path).problems for path in (stays if unneeded else ())):
         return  # one of those that go may be the newest whole one
     for path in unneeded:
-        size = sum(file.size for file in store.open(path).files.values())
-        yield Removal(path, "no rule of `checkpoints.keep` names it", size, record.run_id)
+        yield Removal(path, "no rule of `checkpoints.keep` names it", run=record.run_id)

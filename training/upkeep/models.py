@@ -1,12 +1,13 @@
-"""What the registry refers to: claims, versions, aliases."""
+"""What the registry refers to: files, versions, aliases."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from training.artifacts.versions import KINDS, Versions
-from training.registry import ModelRegistry
-from training.registry.paths import deleted_path, note_path
+from training.registry import ModelReference, ModelRegistry
+from training.registry.claims import Claims
+from training.registry.paths import files_path, version_path
 from training.run import RunRecord
 from training.upkeep.finding import Finding, followed, gaps, stretch
 
@@ -23,7 +24,7 @@ def check_models(store: ArtifactStore, prefix: str) -> Iterator[Finding]:
         folder = f"models/{name}"
         if not f"{folder}/".startswith(prefix) and not prefix.startswith(f"{folder}/"):
             continue
-        yield from _claims(store, name, set(registry.numbers(name)))
+        yield from _versions(registry, name)
         yield from _makers(registry, name)
         for alias in store.children(f"{folder}/aliases"):
             yield from _alias(registry, name, alias)
@@ -38,28 +39,38 @@ def interrupted_deletions(store: ArtifactStore) -> Iterator[Finding]:
                 yield Finding(path, what, is_harmless=True)
 
 
-def _claims(store: ArtifactStore, name: str, versions: set[int]) -> Iterator[Finding]:
-    folder = f"models/{name}"
-    claims = {int(claim[:8]) for claim in store.numbered(f"{folder}/claims")}
-    for number in sorted(versions - claims):
-        what = f"missing: the claim of version {number}, which is there"
-        yield Finding(f"{folder}/claims/{number:08d}.json", what)
+def _versions(registry: ModelRegistry, name: str) -> Iterator[Finding]:
+    """Claims without their files, files without a claim."""
+    claims = Claims(registry.store)
+    given, deleted = claims.given(name), claims.deleted(name)
+    files = set(registry.store.children(files_path(name)))
+    for first, last in gaps(given | deleted, max(given, default=0)):
+        what = f"missing: the claim of version {stretch(first, last)}, though a later one is there"
+        yield Finding(version_path(name, first), what)
+    claimed: set[str] = set()
     broken: list[Finding] = []
-    for number in sorted(claims):
-        path = f"{folder}/claims/{number:08d}.json"
-        with followed(path, broken):
-            if store.exists(deleted_path(name, number)):
-                continue
-            owner = store.document(path)
-            note = note_path(name, owner)
-            if number not in versions:
-                run = owner["run_id"]
-                what = f"run {run} died before it registered version {number}; start it again"
-                yield Finding(path, what, is_harmless=True)
-            elif not store.exists(note):
-                what = f"missing: the note of version {number}; its run would register it again"
-                yield Finding(note, what)
+    for number in sorted(given):
+        with followed(version_path(name, number), broken):
+            place = claims.read(name, number)["files"]
+            claimed.add(place)
+            yield from _files(name, number, place, lost=place not in files, gone=number in deleted)
+            with followed(files_path(name, place), broken):
+                if place in files and number not in deleted:
+                    registry.get(ModelReference(name, number))
     yield from broken
+    for place in sorted(files - claimed) if claims.given(name) == given and not broken else ():
+        what = "no version: its run died before it registered it; start it again"
+        yield Finding(files_path(name, place), what, is_harmless=True)
+
+
+def _files(name: str, number: int, place: str, *, lost: bool, gone: bool) -> Iterator[Finding]:
+    path = files_path(name, place)
+    if lost and not gone:
+        what = f"missing: the files of {name}:{number}; starting its run again registers them again"
+        yield Finding(path, what)
+    elif gone and not lost:
+        what = f"the deletion of {name}:{number} was interrupted; delete it again"
+        yield Finding(path, what, is_harmless=True)
 
 
 def _makers(registry: ModelRegistry, name: str) -> Iterator[Finding]:
@@ -82,6 +93,6 @@ def _alias(registry: ModelRegistry, name: str, alias: str) -> Iterator[Finding]:
     with followed(f"{folder}/", broken):
         version = registry.alias(name, alias)
         if version is not None and version not in registry.numbers(name):
-            path = f"models/{name}/versions/{version:08d}"
+            path = version_path(name, version)
             yield Finding(path, f"missing: the alias {alias!r} points to it; point it elsewhere")
     yield from broken

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from training.errors import IntegrityError, NotFoundError
+from training.errors import ExistsError, IntegrityError, NotFoundError, RetrainError
+from training.registry.claims import Claims
+from training.registry.paths import deleted_path, version_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,9 +17,11 @@ if TYPE_CHECKING:
     from training.artifacts import ArtifactStore, Problem
 
 _COMMIT = re.compile(
-    r"(runs/[^/]+/(?:checkpoints/[^/]+|report)|(?:models|artifacts/[^/]+)/[^/]+/versions/[^/]+)/.+"
+    r"(runs/[^/]+/(?:checkpoints/[^/]+|report)|models/[^/]+/files/[^/]+"
+    r"|artifacts/[^/]+/[^/]+/versions/[^/]+)/.+"
 )
 """Where there are only commits: files without a manifest are moved aside together."""
+_CLAIM = re.compile(r"models/([A-Za-z0-9][A-Za-z0-9._-]{0,127})/versions/(\d{8})\.json")
 _ALIAS = re.compile(r"(models/[^/]+/aliases/[^/]+)/\d{8}\.json")
 
 
@@ -63,8 +68,25 @@ def _move_aside(store: ArtifactStore, unit: str, problem: Problem) -> Action:
             f"set the alias again ({problem.what})"
         )
         return Action(unit, what, is_done=False)
+    claim = _CLAIM.fullmatch(unit)
+    if claim is not None:
+        name, number = claim[1], int(claim[2])
+        files = _restored(store, name, number)
+        if files is not None:
+            return Action(unit, f"written anew, for {files}: {problem.what}")
+        with suppress(ExistsError):  # or its number would be given to another model
+            store.create(deleted_path(name, number), {"why": "its claim was damaged"})
     place = store.quarantine(unit, found=True)
     return Action(unit, f"moved to {place}: {problem.what}")
+
+
+def _restored(store: ArtifactStore, name: str, number: int) -> str | None:
+    """The files of a version whose claim was written anew; None: nobody knows them any more."""
+    try:
+        damaged = store.unverified(version_path(name, number))
+        return Claims(store).restore(name, number, damaged)
+    except RetrainError:
+        return None
 
 
 def _unit(store: ArtifactStore, problem: Problem) -> str:

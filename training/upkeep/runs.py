@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from training.checkpoints import CheckpointManager
 from training.errors import NotFoundError
 from training.registry import ModelReference, open_registry
+from training.registry.paths import files_path, place_of, version_path
 from training.run import RunRecord, is_at_work, run_ids
 from training.upkeep.finding import Finding, followed, gaps, stretch
 
@@ -83,7 +84,10 @@ def _outcome(record: RunRecord) -> Iterator[Finding]:
     try:
         version = open_registry(record.store).get(model)
     except NotFoundError:
-        path = f"models/{model.name}/versions/{model.version:08d}"
+        path = version_path(model.name, result["model"]["version"])
+        if record.store.exists(path):  # then it is its files that are not there
+            digest = result["model"]["digest"]
+            path = files_path(model.name, place_of(record.run_id, "final", digest))
         yield Finding(path, f"missing: run {record.run_id} registered it; {again}")
     else:
         if version.digest != result["model"]["digest"]:

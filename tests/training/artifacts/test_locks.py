@@ -191,7 +191,7 @@ finally:
 """
     done = subprocess.run([sys.executable, "-c", program, disk.url], check=False)
     assert done.returncode == -signal.SIGKILL
-    program = program.replace("fs.unlink", "fs.publish").replace('remove("c")', 'create("d", {})')
+    program = program.replace("fs.unlink", "fs.publish").replace('remove("c")', 'commit("d", {})')
     program = program.replace('store.commit("c", {"f": b"x"})', "")
     done = subprocess.run([sys.executable, "-c", program, disk.url], check=False)
     assert done.returncode == -signal.SIGKILL

@@ -21,6 +21,8 @@ CHANGES = {
     "make_root",
     "make_directory",
     "create_file",
+    "create_unnamed",
+    "give_name",
     "reserve",
     "write",
     "sync",
@@ -50,13 +52,16 @@ class Record:
             self._written.discard(arguments[0])
         result = real(*arguments)
         if name.startswith(("open_", "create_")):
-            self._files[result] = self._described(arguments)
-        if name == "create_file":
+            path = self._described(arguments)
+            self._files[result] = f"{path}/*" if name == "create_unnamed" else path
+        if name in {"create_file", "create_unnamed"}:
             self._written.add(result)
         return result
 
     def _described(self, arguments: tuple[Any, ...]) -> str:
         """The path of a name in a directory, or of an open file, with unique names made plain."""
+        if len(arguments) == 3 and isinstance(arguments[0], int):
+            return f"{self._files[arguments[0]]} > {self._described(arguments[1:])}"
         if isinstance(arguments[0], int):
             return self._files[arguments[0]]
         inside = self._files[arguments[1]] if len(arguments) > 1 else ""
@@ -111,9 +116,25 @@ def test_a_commit(disk: ArtifactStore, record: Record) -> None:
 
 
 def test_an_exclusive_document(disk: ArtifactStore, record: Record) -> None:
-    """File, exclusive rename, parent."""
+    """File, exclusive name, parent: nothing more, and nothing that a dead process could leave."""
     disk.create("runs/r/new", {})
-    assert record.steps[4:] == [
+    assert record.steps[2:] == [
+        "create_unnamed ROOT/runs/r",
+        "write ROOT/runs/r/*",
+        "sync ROOT/runs/r/*",
+        "give_name ROOT/runs/r/* > ROOT/runs/r/new",
+        "close ROOT/runs/r/*",
+        "sync ROOT/runs/r",
+    ]
+
+
+def test_an_exclusive_document_where_every_file_has_a_name(
+    disk: ArtifactStore, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """File, exclusive rename, parent."""
+    monkeypatch.setattr(fs, "_has_unnamed", False)
+    disk.create("runs/r/new", {})
+    assert record.steps[5:] == [
         "create_file ROOT/.stage/*/document",
         "write ROOT/.stage/*/document",
         "sync ROOT/.stage/*/document",
@@ -190,7 +211,7 @@ def test_directories_that_a_dead_process_made_are_synced_too(
     record = Record(seam, tmp_path / "store")
     for name in "xy":
         disk.create(f"runs/r/{name}", {})
-    syncs = [step for step in record.steps if step.startswith("sync") and ".stage" not in step]
+    syncs = [step for step in record.steps if step.startswith("sync") and "*" not in step]
     assert syncs == ["sync ROOT", "sync ROOT/runs", "sync ROOT/runs/r", "sync ROOT/runs/r"]
 
 

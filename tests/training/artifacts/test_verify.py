@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from training.artifacts import ArtifactStore, encode
+from training.artifacts import ArtifactStore, encode, reading, store
 from training.errors import RetrainError
 
 if TYPE_CHECKING:
@@ -54,6 +54,27 @@ def test_an_intact_store_has_no_problem(filled: ArtifactStore) -> None:
     assert found.bytes == sum(path.stat().st_size for path in files_of(filled))
     assert filled.verify("c/1").files == 3
     assert filled.verify("c/d.json").files == 1
+
+
+@pytest.mark.parametrize("place", [0.0, 0.3, 0.6, 1.0])
+def test_a_flipped_bit_of_what_is_digested_aside_is_found(
+    place: float, disk: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a file that is large enough for a second thread, in any of its parts; nobody parses it."""
+    numbers = np.random.default_rng(0).random(2_200_000)
+    disk.commit("c/1", {"state": encode({"w": numbers})})
+    assert np.array_equal(disk.read_tree("c/1", "state")["w"], numbers)  # type: ignore[arg-type] # an array
+    path = Path(disk.url) / "c/1/state"
+    size = path.stat().st_size
+    assert size > reading._ASIDE
+    with path.open("r+b") as file:
+        file.seek(at := int(place * (size - 1)))
+        byte = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes([byte ^ 1]))
+    monkeypatch.setattr(store, "decode", lambda *_: pytest.fail("it was parsed"))
+    with pytest.raises(RetrainError, match="c/1/state is damaged"):
+        disk.read_tree("c/1", "state")
 
 
 def test_every_flipped_byte_is_found(filled: ArtifactStore) -> None:

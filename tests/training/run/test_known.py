@@ -92,9 +92,7 @@ def test_another_run_than_the_one_named_is_not_taken_for_it(
     assert found(run) is None
 
 
-@pytest.mark.parametrize(
-    "damage", ["models/*/versions/*/weights.safetensors", "runs/*/outcome.json"]
-)
+@pytest.mark.parametrize("damage", ["models/*/files/*/weights.safetensors", "runs/*/outcome.json"])
 def test_what_is_damaged_is_not_called_finished(
     tmp_path: Path, finished: TrainingResult, damage: str
 ) -> None:

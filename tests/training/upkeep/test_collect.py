@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from training.artifacts import ArtifactStore
 from training.artifacts.stage import machine_id
+from training.checkpoints import CheckpointManager
 from training.registry import ModelRegistry
+from training.state import CheckpointRef
+from training.types import Segmented
 from training.upkeep import Choice, collect, inspect, removable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.training.upkeep.conftest import Filled
     from training.upkeep.finding import Finding
@@ -54,6 +58,36 @@ def test_what_no_rule_names_goes_and_all_else_stays(
     assert [ModelRegistry(filled.store).get(f"{filled.name}:{n}") for n in (1, 2)] == versions
     assert list(removable(filled.store)) == []
     assert train(seed=1, checkpoints={"keep": []}).status == "already-complete"
+
+
+def _room(store: ArtifactStore) -> int:
+    """Bytes of all files, each once; of a storage on objects, of all keys."""
+    if store.is_local:
+        found = [path.stat() for path in Path(store.url).rglob("*") if path.is_file()]
+        return sum({status.st_ino: status.st_size for status in found}.values())
+    files = store._backend._fs.find(store.url.partition("://")[2], detail=True)  # type: ignore[attr-defined] # that of objects
+    return sum(info["size"] for info in files.values())
+
+
+@pytest.mark.parametrize("url", ["disk", "memory://gc-counts"])
+def test_what_it_says_is_what_it_frees(url: str, filled: Filled) -> None:
+    """Of a piece that several checkpoints share: nothing while one stays, else all, once."""
+    store = filled.store if url == "disk" else ArtifactStore(url)
+    about = filled.store.document(f"runs/{filled.runs[0]}/run.json")
+    about["config"]["checkpoints"]["keep"] = [{"type": "latest", "n": 1}]
+    store.replace(f"runs/{filled.runs[0]}/run.json", about)
+    manager = CheckpointManager(store, f"runs/{filled.runs[0]}/checkpoints")
+    buffer = np.arange(4000.0)
+    for epoch in range(10, 15):
+        buffer[1000 * (epoch % 3)] = epoch  # the last quarter is in all, the others in some
+        tree: Any = {"buffer": Segmented(buffer, 1000)}
+        manager.save(CheckpointRef("", epoch, 0, epoch, "d", {}), tree, {})
+    store.create("results/nobody/epoch-1.json", {})
+    before, told = _room(store), list(removable(store))
+    assert len(told) == (9 if url == "disk" else 5)
+    assert [removal.bytes for removal in told][:5].count(0) == 0
+    assert sum(removal.bytes for removal in collect(store)) == sum(one.bytes for one in told)
+    assert before - _room(store) == sum(removal.bytes for removal in told)
 
 
 def test_a_run_at_work_is_left_alone(filled: Filled) -> None:
@@ -122,10 +156,11 @@ def test_old_artifacts_go_when_that_is_asked_for(filled: Filled) -> None:
     store.create("runs/note.json", {"report": refs[1].path})
     assert list(removable(store)) == []
     assert list(removable(store, Choice(artifacts_older_than=3600))) == []
+    manifests = [(filled.root / ref.path / "manifest.json").stat().st_size for ref in refs]
     told = list(collect(store, Choice(artifacts_older_than=0)))
     assert [(removal.path, removal.bytes) for removal in told] == [
-        (refs[0].path, 10),
-        (refs[2].path, 10),
+        (refs[0].path, 10 + manifests[0]),
+        (refs[2].path, 10 + manifests[2]),
     ]
     assert store.versions("reports", "r") == [2, 4]
     assert store.put("reports", "r", {}).version == 5

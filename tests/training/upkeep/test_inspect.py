@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from training.artifacts.stage import machine_id
@@ -35,26 +36,23 @@ def test_a_part_can_be_looked_at_alone(filled: Filled) -> None:
     (filled.root / one / "run.json").unlink()
     assert len(inspect(filled.store, one).damaged) == 1
     assert len(inspect(filled.store, one).missing) == 1
-    for prefix in (other, f"models/{filled.name}", f"models/{filled.name}/versions/00000001"):
+    for prefix in (other, f"models/{filled.name}", _files(filled)):
         found = inspect(filled.store, prefix)
         assert (found.damaged, found.missing) == ([], [])
 
 
+def _files(filled: Filled, version: int = 1) -> str:
+    return ModelRegistry(filled.store).get(f"{filled.name}:{version}").uri
+
+
 def _version(filled: Filled) -> str:
-    path = f"models/{filled.name}/versions/00000001"
+    path = _files(filled)
     filled.store.remove(path)
     return path
 
 
 def _claim(filled: Filled) -> str:
-    path = f"models/{filled.name}/claims/00000001.json"
-    filled.store.remove(path)
-    return path
-
-
-def _note(filled: Filled) -> str:
-    (name, _) = filled.store.children(f"models/{filled.name}/runs")
-    path = f"models/{filled.name}/runs/{name}"
+    path = f"models/{filled.name}/versions/00000001.json"
     filled.store.remove(path)
     return path
 
@@ -88,8 +86,8 @@ def _parent(filled: Filled) -> str:
 
 def _weights(filled: Filled) -> str:
     """Another model's weights stand where the run registered its own."""
-    path = f"models/{filled.name}/versions/00000001"
-    other = filled.store.open(f"models/{filled.name}/versions/00000002")
+    path = _files(filled)
+    other = filled.store.open(_files(filled, 2))
     files = {name: bytes(filled.store.read(other.path, name)) for name in other.files}
     filled.store.remove(path)
     filled.store.commit(path, files, other.metadata)
@@ -97,7 +95,7 @@ def _weights(filled: Filled) -> str:
 
 
 @pytest.mark.parametrize(
-    "spoil", [_version, _claim, _note, _move_of_an_alias, _last_checkpoint, _run, _parent, _weights]
+    "spoil", [_version, _claim, _move_of_an_alias, _last_checkpoint, _run, _parent, _weights]
 )
 def test_what_something_refers_to_is_missed(spoil: object, filled: Filled) -> None:
     """By its path, and with who misses it."""
@@ -110,6 +108,7 @@ def test_what_something_refers_to_is_missed(spoil: object, filled: Filled) -> No
 def test_an_alias_and_a_run_both_miss_their_version(filled: Filled) -> None:
     """Each is told."""
     _version(filled)
+    _claim(filled)
     told = [finding.what for finding in inspect(filled.store).missing]
     assert any("'champion' points to it" in what for what in told)
     assert any(f"run {filled.runs[0]} registered it" in what for what in told)
@@ -132,13 +131,16 @@ def test_a_block_of_the_history_is_missed(filled: Filled) -> None:
 
 
 def test_what_is_left_over_is_told_and_harmless(filled: Filled) -> None:
-    """A dead process's stage, results of no run, a claim nobody followed, what was moved aside."""
+    """A dead process's stage, results of no run, files nobody claimed, what was moved aside."""
     store, name = filled.store, filled.name
     stage = filled.root / ".stage" / f"{machine_id()}-1-dead"
     stage.mkdir()
     store.create("results/nobody/epoch-1.json", {})
-    owner = {"run_id": "nobody", "stage": "final", "digest": "x"}
-    store.create(f"models/{name}/claims/00000003.json", owner)
+    card = {"run_id": "nobody", "metrics": {}}
+    unclaimed = ModelRegistry(store).commit_files(name, {"w": np.ones(1)}, {}, card)
+    weights: Any = {"w": np.zeros(1)}
+    half = ModelRegistry(store).save_model(name, weights, {}, {"run_id": "x", "metrics": {}}).uri
+    store.create(f"models/{name}/deleted/00000003.json", {})
     place = store.quarantine(filled.checkpoints()[0])
     ref = store.put("reports", "r", {})
     store.create("artifacts/reports/r/deleted/00000001.json", {})
@@ -148,7 +150,8 @@ def test_what_is_left_over_is_told_and_harmless(filled: Filled) -> None:
     assert told == {
         f".stage/{stage.name}",
         "results/nobody",
-        f"models/{name}/claims/00000003.json",
+        unclaimed.commit.path,
+        half,
         f"{place}/manifest.json",
         f"{place}/state.safetensors",
         ref.path,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from training.artifacts.stage import machine_id
+from training.errors import NotFoundError
 from training.registry import ModelRegistry
 from training.upkeep import inspect, repair
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.training.upkeep.conftest import Filled
 
@@ -65,7 +68,8 @@ def test_what_no_store_made_is_moved_aside(name: str, filled: Filled) -> None:
 
 def test_a_run_goes_on_after_its_repair(filled: Filled, train: Callable[..., Any]) -> None:
     """Its newest whole checkpoint counts; a version that was damaged is registered again."""
-    version = f"models/{filled.name}/versions/00000001"
+    registry = ModelRegistry(filled.store)
+    version = registry.get(f"{filled.name}:1").uri
     (filled.root / f"runs/{filled.runs[0]}/run.json").write_bytes(b"x")
     filled.flip(f"{version}/weights.safetensors")
     digest = filled.store.open(version).metadata["digest"]
@@ -77,7 +81,48 @@ def test_a_run_goes_on_after_its_repair(filled: Filled, train: Callable[..., Any
         train(seed=seed, checkpoints={"keep": []})
     found = inspect(filled.store)
     assert (found.damaged, found.missing) == ([], [])
-    assert ModelRegistry(filled.store).get(f"{filled.name}@champion").digest == digest
+    assert registry.get(f"{filled.name}@champion").digest == digest
+    assert registry.numbers(filled.name) == [1, 2]
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_damaged_claim_is_written_anew(version: int, filled: Filled) -> None:
+    """What is left of it names its files, which no other claim names."""
+    path = f"models/{filled.name}/versions/{version:08d}.json"
+    before = (filled.root / path).read_bytes()
+    _flip(filled.root / path, before.index(b"metrics"))
+    (action,) = repair(filled.store)
+    assert (action.path, action.is_done) == (path, True)
+    assert "written anew" in action.what
+    assert (filled.root / path).read_bytes() == before
+    found = inspect(filled.store)
+    assert (found.damaged, found.missing, found.left_over) == ([], [], [])
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_number_of_a_claim_that_nobody_can_read_is_not_given_again(
+    version: int, filled: Filled
+) -> None:
+    """Its run gets another one; nobody else's model stands where the old one did."""
+    path = filled.root / f"models/{filled.name}/versions/{version:08d}.json"
+    files = filled.store.document(str(path.relative_to(filled.root)))["files"]
+    _flip(path, path.read_bytes().index(files.encode()))
+    (action,) = repair(filled.store)
+    assert "moved to" in action.what
+    registry = ModelRegistry(filled.store)
+    assert registry.numbers(filled.name) == [3 - version]
+    weights: Any = {"w": np.ones(2)}
+    card = {"run_id": "another", "metrics": {}}
+    assert registry.save_model(filled.name, weights, {}, card).version == 3
+    with pytest.raises(NotFoundError, match="was deleted"):
+        registry.get(f"{filled.name}:{version}")
+    assert inspect(filled.store).damaged == []
+
+
+def _flip(file: Path, at: int) -> None:
+    data = bytearray(file.read_bytes())
+    data[at] ^= 1
+    file.write_bytes(data)
 
 
 def test_the_newest_move_of_an_alias_is_never_taken_away(filled: Filled) -> None:

@@ -19,7 +19,7 @@ from blake3 import blake3
 
 from training.artifacts import decode, encode
 from training.artifacts import digest as digest_of
-from training.errors import IntegrityError, NotFoundError
+from training.errors import InputError, IntegrityError, NotFoundError
 from training.registry.labels import Labels, require_tag
 from training.registry.mlflow.aliases import MlflowAliases
 from training.registry.mlflow.server import RunDocuments, Server, told_plainly
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import builtins
     from collections.abc import Mapping
 
+    from training.registry.claims import CommittedFiles
     from training.registry.documents import Documents
     from training.types import StateTree
 
@@ -100,6 +101,31 @@ class MlflowRegistry(ModelRegistry):
             )
             self.server.client.set_terminated(run)
         return self._read(name, int(made.version))
+
+    def commit_files(
+        self,
+        name: str,
+        weights: dict[str, StateTree],
+        pipeline: dict[str, StateTree],
+        card: Mapping[str, Any],
+        stage: str = "final",
+    ) -> CommittedFiles:
+        """Not apart from `save_model`: MLflow's versions belong to runs of its own.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(f"{name}: on MLflow files and number are made at once; use save_model")
+
+    def claim(self, files: CommittedFiles) -> ModelVersion:
+        """Not apart from `save_model`.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(
+            f"{files.name}: on MLflow files and number are made at once; use save_model"
+        )
 
     def names(self) -> builtins.list[str]:
         """Models that have a version."""
