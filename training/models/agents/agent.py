@@ -159,7 +159,7 @@ class Agent:
             return {}
         told = []
         for world, one in zip(worlds, self.episodes(numbers), strict=True):
-            strategies = {OWN: one.info.get("measures", {}), **world.baselines()}
+            strategies = {OWN: one.info.get("measures", {}), **world.baselines(self._spec.seed)}
             told.append(
                 {
                     f"{name}_{measure}": value
