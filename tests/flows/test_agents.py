@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.flows.trainings import Trainings
 
-MODULES = ("training.models.agents", "training.market.environment")
+MODULES = ("training.models.agents.agent", "training.market.environment")
 STEPS = 1344
 """Of each training: epochs of whole rollouts, whether there are one, three or seven of them."""
 CARTPOLE = {"type": "gymnasium", "id": "CartPole-v1"}
