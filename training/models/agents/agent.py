@@ -12,7 +12,7 @@ from training.errors import ConfigError, DataError
 from training.models.agents.algorithms import make_algorithm, make_policy
 from training.models.agents.episodes import act_out, mean_of_episodes, shown_of
 from training.models.agents.learning import batch_of, begin, metrics_of
-from training.models.agents.memory import Memory, load_weights, weights_of
+from training.models.agents.memory import Memory, fingerprint, load_weights, weights_of
 from training.models.agents.randomness import AgentRandomness
 from training.models.agents.spaces import from_json
 from training.models.agents.trial import try_out
@@ -89,6 +89,8 @@ class Agent:
             spec.seed, device, python=worlds is None or worlds.draws_from_python
         )
         self._measuring: dict[int, gym.Env[Any, Any]] = {}
+        self._acted_with = b""
+        self._acted: dict[tuple[int, ...], list[Measured]] = {}
         self._steps = config.steps_per_batch
         with self._randomness:
             if worlds is None:
@@ -166,6 +168,8 @@ class Agent:
     def episodes(self, numbers: Array) -> list[Measured]:
         """Act without exploring; the training goes on as if nothing had happened.
 
+        Asked again with the same weights, nothing is acted anew.
+
         Raises:
             DataError: there are no such episodes.
         """
@@ -176,6 +180,15 @@ class Agent:
                 f"episodes {np.asarray(numbers)!r:.60}: expected some of 0 to {known - 1}"
             )
         chosen = [int(number) for number in numbers]
+        weights = fingerprint(self.policy)
+        if weights != self._acted_with:
+            self._acted_with, self._acted = weights, {}
+        known_as = tuple(chosen)
+        if known_as not in self._acted:
+            self._acted[known_as] = self._act_out(worlds, chosen)
+        return self._acted[known_as]
+
+    def _act_out(self, worlds: Worlds, chosen: Sequence[int]) -> list[Measured]:
         measured_in = [self._measured_in(number) for number in chosen]
         seeds = [FIRST_SEED + number for number in chosen]
         return self.act_in(measured_in, seeds, python=worlds.draws_from_python)
