@@ -5,24 +5,22 @@ What is expected is one `learn()` of Stable-Baselines3 itself, of as many steps 
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from training.artifacts import ArtifactStore, digest
-from training.checkpoints import CheckpointManager
-from training.run import RunRecord, run_ids
+from tests.flows.trainings import checkpoints_in, newest_in, trainings
+from training.artifacts import digest
 
 pytest.importorskip("stable_baselines3", reason="stable-baselines3 is an extra")
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+    from tests.flows.trainings import Trainings
+
+MODULES = ("training.models.agents.agent", "training.market.environment")
 STEPS = 1344
 """Of each training: epochs of whole rollouts, whether there are one, three or seven of them."""
 CARTPOLE = {"type": "gymnasium", "id": "CartPole-v1"}
@@ -70,76 +68,18 @@ def configuration(
     return whole
 
 
-class Trainings:
-    """A process that trains in children of its own, which may be killed (see crashing.py)."""
-
-    def __init__(self, via: str, folder: Path) -> None:
-        self._via, self._folder, self._count = via, folder, 0
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        if via == "engine":
-            environment.pop("PREFECT_API_URL", None)
-        self.process = subprocess.Popen(
-            [
-                sys.executable,
-                str(Path(__file__).with_name("crashing.py")),
-                "training.models.agents",
-                "training.market.environment",
-            ],
-            cwd=Path(__file__).parents[2],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-
-    def folder(self) -> Path:
-        """A storage of its own."""
-        self._count += 1
-        return self._folder / str(self._count)
-
-    def run(
-        self, config: dict[str, Any], storage: Path, killed_in: int | None = None
-    ) -> dict[str, Any]:
-        """Train; or be killed by SIGKILL in the middle of the n-th batch of this attempt."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        fault = None if killed_in is None else {"at": "step", "when": "before", "nth": killed_in}
-        if fault is not None:
-            fault["how"] = "kill"
-        job = {
-            "via": self._via,
-            "config": config,
-            "storage": str(storage),
-            "fault": fault,
-            "seconds": None,
-        }
-        self.process.stdin.write(json.dumps(job) + "\n")
-        self.process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
-        assert answer["error"] is None, answer["error"]
-        assert (answer["signal"] != 0) == (killed_in is not None)
-        return answer
-
-
-def _trainings(via: str, folder: Path) -> Iterator[Trainings]:
-    trainings = Trainings(via, folder)
-    with trainings.process:
-        yield trainings
-        assert trainings.process.stdin is not None
-        trainings.process.stdin.close()
-
-
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trainings]:
     """Trainings in plain Python."""
-    yield from _trainings("engine", tmp_path_factory.mktemp("engine"))
+    with trainings("engine", tmp_path_factory.mktemp("engine"), *MODULES) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
 def flow(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trainings]:
     """Trainings as Prefect flows on a real server."""
-    yield from _trainings("flow", tmp_path_factory.mktemp("flow"))
+    with trainings("flow", tmp_path_factory.mktemp("flow"), *MODULES) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -183,14 +123,14 @@ def test_a_flow_ends_with_the_library_s_bits(
     assert ended["result"]["model"]["digest"] == direct[kind]
 
 
-@pytest.mark.parametrize("kind", ["ppo", "dqn"])
+@pytest.mark.parametrize("kind", AGENTS)
 def test_a_flow_killed_in_the_middle_of_an_epoch_ends_with_the_library_s_bits(
     flow: Trainings, direct: dict[str, str], kind: str
 ) -> None:
     config, storage = configuration(kind, 3, inside=2), flow.folder()
     batches = STEPS // 3 // _rollout(config["model"])
     flow.run(config, storage, killed_in=batches + batches // 2)
-    assert _newest(storage) == (1, batches // 2 - 1 - (batches // 2 - 1) % 2)
+    assert newest_in(storage) == (1, batches // 2 - 1 - (batches // 2 - 1) % 2)
     ended = flow.run(config, storage)
     assert ended["result"]["resumed_from"]["epoch"] == 1
     assert ended["result"]["model"]["digest"] == direct[kind]
@@ -230,20 +170,8 @@ def _rollout(model: dict[str, Any]) -> int:
     return each * int(model.get("environments", 1))
 
 
-def _checkpoints(storage: Path) -> CheckpointManager:
-    store = ArtifactStore(storage)
-    (run_id,) = run_ids(store)
-    return CheckpointManager(store, f"{RunRecord(store, run_id).folder}/checkpoints")
-
-
-def _newest(storage: Path) -> tuple[int, int]:
-    found = _checkpoints(storage).newest()
-    assert found is not None
-    return found[0].epoch, found[0].batch
-
-
 def _state(storage: Path) -> str:
     """The digest of everything in the newest checkpoint."""
-    found = _checkpoints(storage).newest()
+    found = checkpoints_in(storage).newest()
     assert found is not None
     return digest(found[1])

@@ -25,6 +25,8 @@ from training.retraining import ledger
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from training.registry import ModelVersion
+
     Do = Callable[..., dict[str, Any]]
 
 FIRST, SECOND = "2020-12-31", "2021-01-29"
@@ -32,13 +34,13 @@ SEED = 7
 EVENTS = ("model.registered", "model.promoted", "training.stopped-early")
 
 
-def _children(via: str) -> Iterator[Do]:
+def _children(via: str, *modules: str) -> Iterator[Do]:
     """Do retrainings in forked children of one process, with a fault or without."""
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     if via == "retrain":
         environment.pop("PREFECT_API_URL", None)
     process = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("crashing.py"))],
+        [sys.executable, str(Path(__file__).with_name("crashing.py")), *modules],
         cwd=Path(__file__).parents[2],
         env=environment,
         stdin=subprocess.PIPE,
@@ -74,6 +76,13 @@ def plain() -> Iterator[Do]:
 def flow(server: str) -> Iterator[Do]:
     """Retrainings as Prefect flows on a real server."""
     yield from _children("retrain-flow")
+
+
+@pytest.fixture
+def agents(server: str) -> Iterator[Do]:
+    """The same, with what agents need imported once, before all of them."""
+    pytest.importorskip("stable_baselines3", reason="stable-baselines3 is an extra")
+    yield from _children("retrain-flow", "training.models.agents.agent", "stable_baselines3")
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +164,30 @@ def test_several_seeds_leave_one_version_and_its_events(
     names = _kill_anywhere(flow, config | seeds, tmp_path, 2)
     registry = ModelRegistry(ArtifactStore(tmp_path / "0"))
     _require_one_event_each(names, registry.numbers(names[0]), EVENTS[:2])
+
+
+def test_an_agent_is_retrained_as_a_flow_and_promoted_once(
+    agents: Do, config: dict[str, Any], tmp_path: Path
+) -> None:
+    """Killed somewhere in its second night, which goes on from the champion's weights."""
+    agent = {
+        "name": "agent",
+        "model": {"type": "ppo", "steps_per_epoch": 64, "n_steps": 32},
+        "training": {"epochs": 2},
+        "callbacks": [],
+        "retraining": {"start": "champion"},
+    }
+    names = _kill_anywhere(agents, config | agent, tmp_path, 1)
+    log = DecisionLog(ModelRegistry(ArtifactStore(tmp_path / "0")), _second(tmp_path, names[0]))
+    decision = log.last()
+    assert decision is not None
+    for who in ("challenger", "champion"):
+        assert {"test_reward", "test_backtest_sharpe"} <= set(decision.metrics[who])
+    assert "buy_and_hold_sharpe" in decision.baselines
+
+
+def _second(folder: Path, name: str) -> ModelVersion:
+    return ModelRegistry(ArtifactStore(folder / "0")).get(f"{name}:2")
 
 
 @pytest.mark.long

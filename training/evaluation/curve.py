@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 720, 300
 LEFT, RIGHT, TOP, BOTTOM = 64, 40, 34, 34
 SERIES = ("loss", "val_loss")
+OF_AGENTS = ("reward", "total_return")
+"""What an agent is judged by: its loss says little of how well it acts."""
 COLOURS = ("#2563eb", "#ea580c", "#64748b", "#16a34a")
 HALF_A_LETTER = 3.5
 MOST_POINTS = 400
@@ -38,6 +40,23 @@ def loss_curve(history: Sequence[Row]) -> str:
     if not any(lines.values()):
         return "No finite loss was measured." if history else "No epoch was trained."
     return line_chart(lines, "epoch", "loss by epoch")
+
+
+def agent_curves(history: Sequence[Row]) -> dict[str, str]:
+    """Mean reward, and what the portfolio earned, by epoch; empty where there is none.
+
+    Args:
+        history: as `loss_curve` takes it.
+
+    Returns:
+        Pictures in Markdown, by the metric's name.
+    """
+    found = learning_curves(history)
+    return {
+        name: line_chart(found[name], "epoch", f"{name} by epoch")
+        for name in OF_AGENTS
+        if name in found
+    }
 
 
 def line_chart(
@@ -70,11 +89,13 @@ def learning_curves(history: Sequence[Row]) -> dict[str, dict[str, Points]]:
         history: a row an epoch: `epoch`, `metrics`.
 
     Returns:
-        The lines of each picture by the metric's name, loss first; at most `MOST_PICTURES`.
+        The lines of each picture by the metric's name, an agent's reward and return first, then
+        the loss; at most `MOST_PICTURES`.
     """
     names = dict.fromkeys(name.removeprefix("val_") for row in history for name in row["metrics"])
     pictures: dict[str, dict[str, Points]] = {}
-    for name in sorted(names, key=lambda name: name != "loss"):
+    first = (*OF_AGENTS, "loss")
+    for name in sorted(names, key=lambda name: first.index(name) if name in first else len(first)):
         lines = {one: points_of(history, one) for one in (name, f"val_{name}")}
         shown = {one: points for one, points in lines.items() if points}
         if shown and len(pictures) < MOST_PICTURES:

@@ -11,7 +11,8 @@ from training.config.targets import DirectionTarget, ReturnTarget
 from training.data import epoch_batches
 from training.errors import ConfigError, TrainingError
 from training.evaluation.names import OWN
-from training.evaluation.strategies import baseline_positions, median, positions_of, traded
+from training.evaluation.strategies import baseline_positions, positions_of, traded
+from training.market import median
 from training.metrics import MetricSums
 
 if TYPE_CHECKING:

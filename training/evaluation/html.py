@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from training.evaluation.curve import learning_curves, svg_chart
@@ -110,6 +111,7 @@ def html_report(page: Page) -> str:
     )
 
 
+@cache
 def _template() -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 

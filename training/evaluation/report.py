@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from training.data.findings import in_words
-from training.evaluation.curve import loss_curve
+from training.evaluation.curve import agent_curves, loss_curve
 from training.evaluation.names import MEASURES, PARTS, STRATEGIES, earned
 
 if TYPE_CHECKING:
@@ -49,6 +49,11 @@ def markdown_report(
             part
             for title, head, rows in backtests(metrics)
             for part in (f"## {title}", _table(head, rows))
+        ),
+        *(
+            part
+            for title, picture in agent_curves(history).items()
+            for part in (f"## {title.replace('_', ' ').capitalize()}", picture)
         ),
         "## Loss",
         loss_curve(history),

@@ -14,8 +14,6 @@ from training.config.evaluation import (
 from training.market import Backtest, backtest, moving_average_cross, portfolio, rearranged
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from training.config.evaluation import BacktestConfig, Baseline
     from training.data import Part
     from training.types import Array, TaskKind
@@ -70,17 +68,6 @@ def baseline_positions(
     if isinstance(baseline, MovingAverageBaseline):
         return [_moving_average(baseline, part, short=rule.short)]
     return [_rearranged(part, own, random) for _ in range(baseline.draws)]
-
-
-def median(measured: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Of each measure that is defined in at least half of the draws."""
-    names = dict.fromkeys(name for one in measured for name in one)
-    known = {name: [one[name] for one in measured if name in one] for name in names}
-    return {
-        name: float(np.median(values))
-        for name, values in known.items()
-        if 2 * len(values) >= len(measured)
-    }
 
 
 def _moving_average(baseline: MovingAverageBaseline, part: Part, *, short: bool) -> Array:

@@ -9,6 +9,8 @@ import numpy as np
 from training.market.indicators import simple_moving_average
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from training.types import Array
 
 
@@ -49,6 +51,17 @@ def rearranged(positions: Array, random: np.random.Generator) -> Array:
         free = int((lengths[own] - least[own]).sum())
         lengths[own] = least[own] + _parts(free, len(own), random)
     return np.repeat(held, lengths)
+
+
+def median(measured: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of each measure that is defined in at least half of the draws."""
+    names = dict.fromkeys(name for one in measured for name in one)
+    known = {name: [one[name] for one in measured if name in one] for name in names}
+    return {
+        name: float(np.median(values))
+        for name, values in known.items()
+        if 2 * len(values) >= len(measured)
+    }
 
 
 def _parts(total: int, count: int, random: np.random.Generator) -> Array:

@@ -8,10 +8,12 @@ import numpy as np
 
 from training.errors import DataError
 from training.market.environment.actions import make_actions
+from training.models.agents.worlds import FIRST_SEED
 
 if TYPE_CHECKING:
     from training.config.trading import TradingConfig
     from training.models import Model
+    from training.models.agents.episodes import Measured
     from training.types import Array, Batch, Metrics
 
 COLUMNS = {
@@ -27,11 +29,15 @@ class TradingPolicy:
     """Says for each row the weight that the agent wants to hold, as a share of the equity.
 
     The account is what is said of the row, else in cash.
+
+    Attributes:
+        columns: that say what is held at a row.
+        config: of the environment that the agent was trained in.
     """
 
     def __init__(self, agent: Model, config: TradingConfig) -> None:
         """Put the agent behind its environment's view of things."""
-        self._agent = agent
+        self._agent, self.config = agent, config
         self._seen = config.observation
         self._actions = make_actions(config, 1)
         self.columns = tuple(COLUMNS[fact] for fact in self._seen.account)
@@ -52,6 +58,13 @@ class TradingPolicy:
             return np.empty(0)
         weights: Array = self._actions.targets(actions)[:, 0]
         return weights
+
+    def act_in(self, environment: Any) -> Measured:  # noqa: ANN401 - a `MeasuredEnv`
+        """One episode without exploring, by the agent's own seed for it."""
+        agent: Any = self._agent
+        [episode] = agent.act_in([environment], [FIRST_SEED])
+        measured: Measured = episode
+        return measured
 
     def in_cash(self) -> Array:
         """The facts of an account without a position."""

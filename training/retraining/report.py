@@ -100,10 +100,11 @@ def _earned(outcome: Mapping[str, Any], version: ModelVersion) -> str:
     ]
     if not rows:
         return ""
-    cost = version.card["config"]["evaluation"]["backtest"]["cost_bps"] / BASIS_POINTS
-    bars = outcome["held_out"]["rows"]
-    paid = (None if one is None else one * bars * cost for one in everyone("turnover"))
-    rows.append(("cost", *map(_number, paid)))
+    rule = version.card["config"]["evaluation"]["backtest"]
+    if rule is not None:  # an agent pays in its environment
+        cost = rule["cost_bps"] / BASIS_POINTS * outcome["held_out"]["rows"]
+        paid = (None if one is None else one * cost for one in everyone("turnover"))
+        rows.append(("cost", *map(_number, paid)))
     return _table(("after costs", *_WHO, *(STRATEGIES[other] for other in others)), rows)
 
 
@@ -153,13 +154,18 @@ def _of_a_baseline(metric: str) -> bool:
 
 
 def _learning(histories: Histories) -> str:
-    """The loss that was watched, of both."""
-    lines = {}
-    for who, history in zip(_WHO, histories, strict=True):
-        watched = points_of(history, "val_loss") or points_of(history, "loss")
-        if watched:
-            lines[who] = watched
-    return line_chart(lines, "epoch", "loss by epoch") or "No epoch was trained."
+    """What was watched, of both: an agent's reward, or the loss."""
+    for name in ("reward", "loss"):
+        lines = {
+            who: points_of(history, f"val_{name}") or points_of(history, name)
+            for who, history in zip(_WHO, histories, strict=True)
+        }
+        drawn = line_chart(
+            {who: line for who, line in lines.items() if line}, "epoch", f"{name} by epoch"
+        )
+        if drawn:
+            return drawn
+    return "No epoch was trained."
 
 
 def _data(data: Mapping[str, Any], signs: Mapping[str, Any]) -> str:

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from training.artifacts import ArtifactStore
-from training.config.agents import AGENTS
 from training.data import DataManager
 from training.errors import ConfigError, ConflictError, DataError, NotFoundError
 from training.evaluation import html_report
 from training.registry import ModelReference, ModelRegistry, load_model, open_registry
 from training.registry.promotion import DecisionLog, Gate, carry_out, contest, decide
+from training.retraining.agents import check_agent
 from training.retraining.moment import day_before, has_time, up_to, weekday
 from training.retraining.report import retraining_report
 from training.retraining.seeds import Seeds
@@ -121,12 +121,7 @@ class Retraining:
             DataError: the data are stale, short or broken.
             ConfigError: the configuration cannot be trained.
         """
-        if isinstance(self._asked.model, AGENTS):
-            raise ConfigError(
-                f"model.type = {self._asked.model.type!r}: challenger and champion are compared by "
-                "their predictions, and an agent acts; train it with `retrain run`, and promote it "
-                "with `retrain models promote`"
-            )
+        check_agent(self._asked)
         run, table = self._read()
         if table.symbol is not None:
             raise ConfigError(

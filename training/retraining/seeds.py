@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from training.metrics import Monitor
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from training.registry import ModelRegistry
     from training.run import TrainingRun
 
-CHOSEN_BY = "val_loss"
+CHOSEN_BY = (Monitor("val_reward"), Monitor("val_loss"))
+"""The first that is measured: of an agent its reward."""
 EVENTS = ("model.registered", "training.stopped-early")
 
 
@@ -36,11 +39,9 @@ class Seeds:
 
     @classmethod
     def of(cls, runs: Iterable[TrainingRun]) -> Seeds:
-        """Choose by the loss on the validation part; the first one where nothing is held out."""
+        """Choose by the validation part; the first one where nothing is held out."""
         trained = tuple(runs)
-        return cls(
-            trained, min(trained, key=lambda run: run.result.metrics.get(CHOSEN_BY, math.inf))
-        )
+        return cls(trained, min(trained, key=_badness))
 
     @property
     def values(self) -> dict[str, tuple[float, ...]]:
@@ -83,3 +84,13 @@ class Seeds:
                 continue
             why = f"seed {run.config.training.seed} was not chosen: v{keep['version']} is better"
             registry.delete(model["name"], model["version"], why=why, who=f"run {run.run_id}")
+
+
+def _badness(run: TrainingRun) -> float:
+    """Lower is better."""
+    metrics = run.result.metrics
+    for monitor in CHOSEN_BY:
+        value = metrics.get(monitor.name)
+        if value is not None:
+            return value if monitor.lower_is_better else -value
+    return math.inf

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from training.data.checking.drift import drifts
-from training.data.targets import horizon
 from training.metrics import Monitor
-from training.registry.promotion import DecisionLog, inputs_of, measure
+from training.registry.promotion import DecisionLog, measured_on
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -109,10 +108,9 @@ def _decay(
 ) -> tuple[bool, str] | None:
     """Whether the champion is worse on new rows than it promised; None: nobody can say."""
     part, table = _unseen(run.data.test, champion), run.table
-    if part is None or len(part.x) < config.rows or table is None:
+    if part is None or len(part.x) < max(config.rows, 2) or table is None:
         return None
-    x = inputs_of(champion, table, part, horizon(run.config.data.target))
-    measured = measure(champion, replace(part, x=x), run.data, run.config)
+    measured = measured_on(champion, part, run.data, table, run.config)
     live = measured.metrics.get(config.metric)
     promised = _promised(champion, registry).get(config.metric)
     if live is None or promised is None:

@@ -14,6 +14,7 @@ from training.config.environments import CustomEnvironment, GymnasiumEnvironment
 from training.config.model import trading_of
 from training.config.sources import NoSource
 from training.data.dataset import Part
+from training.data.tradable import closes_before, market_of
 from training.errors import ConfigError, DataError
 from training.imports import import_class
 from training.models.agents.worlds import Worlds
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
     from training.config import RunConfig, TrainingConfig
     from training.config.agents import AgentConfig
     from training.data import Dataset, Table
-    from training.market.environment import Market
+    from training.market.environment import MeasuredEnv
 
-PRICES = ("open", "high", "low", "close")
 _OF_GYMNASIUM = "gymnasium.envs."
 
 
@@ -131,61 +131,26 @@ def _market_worlds(
         raise ConfigError(
             "an agent that trades wants its table in memory; set data.memory.mode: memory"
         )
-    window = config.observation.window
+    window, parts = config.observation.window, _parts(data)
     markets = {
         name: market_of(part, table, window, data.bars_per_year)
-        for name, part in _parts(data).items()
+        for name, part in parts.items()
         if len(part.x) > 1
     }
     if "train" not in markets:
         raise DataError("the training part has no two bars; expected more rows, or smaller parts")
+
+    def measured(name: str) -> MeasuredEnv:
+        earlier = closes_before(parts[name], window)
+        return MeasuredEnv(markets[name], config, earlier=earlier, trusted=trusted)
+
     return Worlds(
-        make=lambda part: MeasuredEnv(markets[part], config, trusted=trusted),
+        make=measured,
         validation=int("validation" in markets),
         test=int("test" in markets),
         together=lambda count: TradingVectorEnv(markets["train"], config, count, trusted=trusted),
         draws_from_python=config.reward.type.count(":") > 0,
     )
-
-
-def market_of(part: Part, table: Table, window: int, bars_per_year: float | None) -> Market:
-    """The bars of a part, with those before it that its first window looks back at.
-
-    Raises:
-        ConfigError: the target is no price, or there are several symbols.
-        DataError: rows that do not follow one another, or prices that cannot be.
-    """
-    from training.market.environment import Market
-
-    prices = part.prices
-    if prices is None or len(prices.symbols) > 1:
-        raise ConfigError(
-            "an agent trades the price of one symbol that data.target is made of; set "
-            "data.target.type: direction (or leave it out), and leave out data.symbol_column"
-        )
-    if not isinstance(prices.at, slice):
-        raise DataError(
-            "an agent trades bars that follow one another, and this split leaves gaps; set "
-            "data.split.type: share, date or walk_forward"
-        )
-    rows = slice(prices.at.start - window + 1, prices.at.stop)
-    features = np.concatenate([part.x[0], part.x[1:, -1]]).astype(np.float32)
-    times = table.times
-    times = np.arange(rows.start, rows.stop) if times is None else times[rows]
-    close = np.asarray(prices.close[rows], np.float64)[:, np.newaxis]
-    bars = {name: _column(table, name, rows) for name in PRICES if name in table.frame.columns}
-    if len(bars) < len(PRICES) or not np.array_equal(bars["close"], close):
-        return Market.of_closes(features, close, times, bars_per_year)
-    return Market(features=features, times=times, bars_per_year=bars_per_year, **bars)
-
-
-def _column(table: Table, name: str, rows: slice) -> Any:  # noqa: ANN401 - an array
-    try:
-        return table.frame[name].iloc[rows].to_numpy(dtype="float64")[:, np.newaxis]
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"column {name!r} is to be traded, and is not of numbers: {error}"
-        ) from None
 
 
 def _other_worlds(model: AgentConfig, data: Dataset, trusted: Collection[str] | None) -> Worlds:

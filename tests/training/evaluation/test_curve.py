@@ -9,7 +9,16 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from training.evaluation.curve import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, loss_curve
+from training.evaluation.curve import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    learning_curves,
+    loss_curve,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 FRONT = "![loss by epoch](data:image/svg+xml;base64,"
@@ -124,3 +133,12 @@ def test_the_validation_that_is_measured_every_few_epochs_survives_the_thinning(
     history = _history(*((1.0, 2.0 if epoch % 10 == 9 else None) for epoch in range(1000)))
     assert len(_lines(history)) == 2
     assert len(_lines(history)[1]) == 100
+
+
+def test_an_agent_s_reward_comes_first_however_much_else_is_told() -> None:
+    """Its algorithm tells more than there are pictures."""
+    told = [f"{name}_loss" for name in ("value", "entropy", "policy", "clip", "kl", "critic")]
+    metrics = dict.fromkeys([*told, "loss", "reward", "val_reward", "val_total_return"], 1.0)
+    found = learning_curves([{"epoch": 1, "metrics": metrics}])
+    assert list(found) == ["reward", "total_return", "loss", *told[:3]]
+    assert list(found["reward"]) == ["reward", "val_reward"]

@@ -149,3 +149,26 @@ def test_the_configuration_is_fenced_and_cannot_leave_its_fence() -> None:
     assert "```yaml\nname: sp500\n```" in _report()
     hostile = _report(configuration="a: |\n  ```\n  # not a heading\n  ````\n")
     assert "`````yaml\na: |\n  ```\n  # not a heading\n  ````\n`````" in hostile
+
+
+def test_an_agent_s_reward_and_return_are_drawn_before_its_loss() -> None:
+    """With those on the validation part; a model without them has no such part."""
+    history = [
+        {
+            "epoch": epoch,
+            "step": epoch,
+            "metrics": {"loss": 0.1, "reward": epoch / 3, "val_reward": epoch / 2, **further},
+        }
+        for epoch, further in ((1, {}), (2, {"val_total_return": 0.04}))
+    ]
+    report = _report(history=history)
+    places = [
+        report.index(part)
+        for part in (
+            "## Reward\n\n![reward by epoch](data:image/svg+xml",
+            "## Total return\n\n![total_return by epoch](data:image/svg+xml",
+            "## Loss\n\n![loss by epoch]",
+        )
+    ]
+    assert places == sorted(places)
+    assert "## Reward" not in _report()

@@ -80,7 +80,7 @@ def run_of(model: dict[str, Any], folder: Path, given: DataManager, **further: A
 
 
 def test_each_part_trades_its_own_bars_and_looks_back_before_them(tmp_path: Path) -> None:
-    from training.run.environments import market_of
+    from training.data.tradable import market_of
 
     run = run_of({**BRIEF, "environment": TRADING}, tmp_path, manager())
     assert run.table is not None
@@ -111,6 +111,8 @@ def test_buy_and_hold_stands_beside_and_pays_the_same_costs(tmp_path: Path) -> N
         assert result.metrics["test_backtest_sharpe"] == pytest.approx(
             result.metrics["test_sharpe"]
         )
+        for other in ("flat", "moving_average", "random"):
+            assert f"test_{other}_total_return" in result.metrics
     assert found["cheap"] - found["dear"] == pytest.approx(0.01, abs=0.002)
 
 

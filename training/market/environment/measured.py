@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from gymnasium import spaces
 
-from training.config.actions import PositionActions
-from training.config.rewards import LogReturnReward
-from training.config.trading import LimitsConfig, WholeWindow
+from training.config.trading import WholeWindow
+from training.market.baselines import median
+from training.market.environment.beside import beside
 from training.market.environment.single import TradingEnv
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from training.config.trading import TradingConfig
+    from training.market.backtest import Backtest
     from training.market.environment.market import Market
     from training.types import Array
 
@@ -27,41 +27,66 @@ class MeasuredEnv(TradingEnv):
     """
 
     def __init__(
-        self, market: Market, config: TradingConfig, *, trusted: Collection[str] | None = None
+        self,
+        market: Market,
+        config: TradingConfig,
+        *,
+        earlier: Array | None = None,
+        trusted: Collection[str] | None = None,
     ) -> None:
-        """Build it; as `TradingEnv`."""
+        """Build it; as `TradingEnv`.
+
+        Args:
+            market: what is traded.
+            config: what is seen, allowed, paid and rewarded.
+            earlier: closes before the market's first, shape (bars, symbols), for baselines.
+            trusted: modules that a reward may come from; None: any.
+        """
         whole = config.model_copy(update={"episodes": WholeWindow()})
         super().__init__(market, whole, record=True, trusted=trusted)
-        self._config = whole
+        self._config, self._earlier = whole, earlier
+        self._chosen: list[Any] = []
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Array, dict[str, Any]]:
+        """As `TradingEnv.reset`."""
+        self._chosen = []
+        return super().reset(seed=seed, options=options)
 
     def step(self, action: Any) -> tuple[Array, float, bool, bool, dict[str, Any]]:  # noqa: ANN401 - as gymnasium has it
         """As `TradingEnv.step`."""
         seen, reward, terminated, truncated, info = super().step(action)
+        self._chosen.append(np.array(action))
         if terminated or truncated:
             info["measures"] = self.measures()
         return seen, reward, terminated, truncated, info
 
+    def account(self) -> Backtest:
+        """What the episode did up to now, after costs."""
+        return self.ledger().backtest()
+
     def measures(self) -> dict[str, float]:
         """Return and risk of the episode up to now, after costs."""
-        return self.ledger().backtest().measures(self.market.bars_per_year)
+        return self.account().measures(self.market.bars_per_year)
 
-    def baselines(self) -> dict[str, dict[str, float]]:
-        """What others would have earned on the same bars at the same costs: `buy_and_hold`."""
-        plain = {
-            "actions": PositionActions(short=False),
-            "limits": LimitsConfig(),
-            "reward": LogReturnReward(),
-            "stop_loss": None,
-            "take_profit": None,
+    def others(self, seed: int = 0) -> dict[str, list[Backtest]]:
+        """What stands beside the episode, by name; see `beside`.
+
+        Args:
+            seed: of what is drawn.
+        """
+        chosen = np.array(self._chosen)
+        return beside(self.market, self._config, chosen, earlier=self._earlier, seed=seed)
+
+    def baselines(self, seed: int = 0) -> dict[str, dict[str, float]]:
+        """Their return and risk, by name and measure; of several draws the median.
+
+        Args:
+            seed: of what is drawn.
+        """
+        bars = self.market.bars_per_year
+        return {
+            name: median([one.measures(bars) for one in accounts])
+            for name, accounts in self.others(seed).items()
         }
-        held = MeasuredEnv(self.market, self._config.model_copy(update=plain))
-        held.reset()
-        long, over = _last_choice(held.action_space), False
-        while not over:
-            _, _, terminated, truncated, _ = held.step(long)
-            over = terminated or truncated
-        return {"buy_and_hold": held.measures()}
-
-
-def _last_choice(space: spaces.Space[Any]) -> Any:  # noqa: ANN401 - an action
-    return space.nvec - 1 if isinstance(space, spaces.MultiDiscrete) else np.int64(space.n - 1)

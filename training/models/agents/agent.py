@@ -10,9 +10,9 @@ from training.config.agents import RecurrentPpoConfig
 from training.config.training import TrainingConfig
 from training.errors import ConfigError, DataError
 from training.models.agents.algorithms import make_algorithm, make_policy
-from training.models.agents.episodes import act_out, mean_of_episodes
+from training.models.agents.episodes import act_out, mean_of_episodes, shown_of
 from training.models.agents.learning import batch_of, begin, metrics_of
-from training.models.agents.memory import Memory, load_weights, weights_of
+from training.models.agents.memory import Memory, fingerprint, load_weights, weights_of
 from training.models.agents.randomness import AgentRandomness
 from training.models.agents.spaces import from_json
 from training.models.agents.trial import try_out
@@ -20,7 +20,7 @@ from training.models.agents.worlds import FIRST_SEED
 from training.models.pytorch.device import choose_device
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     import gymnasium as gym
     import torch
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 _CHUNK_ROWS = 1024
 OWN = "backtest"
-_EACH_EPOCH = ("total_return", "sharpe", "max_drawdown", "turnover", "exposure")
 _INSTEAD = {
     "batch_size": "model.batch_size",
     "shuffle": "nothing: an agent's steps have one order",
@@ -90,6 +89,8 @@ class Agent:
             spec.seed, device, python=worlds is None or worlds.draws_from_python
         )
         self._measuring: dict[int, gym.Env[Any, Any]] = {}
+        self._acted_with = b""
+        self._acted: dict[tuple[int, ...], list[Measured]] = {}
         self._steps = config.steps_per_batch
         with self._randomness:
             if worlds is None:
@@ -140,12 +141,7 @@ class Agent:
         Raises:
             DataError: there are no such episodes.
         """
-        told = []
-        for one in self.episodes(batch.x):
-            measures = one.info.get("measures", {})
-            shown = {name: measures[name] for name in _EACH_EPOCH if name in measures}
-            told.append({"r": one.reward, "l": one.length, **shown})
-        return dict(mean_of_episodes(told))
+        return dict(mean_of_episodes([shown_of(one) for one in self.episodes(batch.x)]))
 
     def compared(self, numbers: Array) -> dict[str, float]:
         """What the agent earned in its episodes, and others on the same bars at the same costs.
@@ -159,7 +155,7 @@ class Agent:
             return {}
         told = []
         for world, one in zip(worlds, self.episodes(numbers), strict=True):
-            strategies = {OWN: one.info.get("measures", {}), **world.baselines()}
+            strategies = {OWN: one.info.get("measures", {}), **world.baselines(self._spec.seed)}
             told.append(
                 {
                     f"{name}_{measure}": value
@@ -172,6 +168,8 @@ class Agent:
     def episodes(self, numbers: Array) -> list[Measured]:
         """Act without exploring; the training goes on as if nothing had happened.
 
+        Asked again with the same weights, nothing is acted anew.
+
         Raises:
             DataError: there are no such episodes.
         """
@@ -182,17 +180,40 @@ class Agent:
                 f"episodes {np.asarray(numbers)!r:.60}: expected some of 0 to {known - 1}"
             )
         chosen = [int(number) for number in numbers]
+        weights = fingerprint(self.policy)
+        if weights != self._acted_with:
+            self._acted_with, self._acted = weights, {}
+        known_as = tuple(chosen)
+        if known_as not in self._acted:
+            self._acted[known_as] = self._act_out(worlds, chosen)
+        return self._acted[known_as]
+
+    def _act_out(self, worlds: Worlds, chosen: Sequence[int]) -> list[Measured]:
         measured_in = [self._measured_in(number) for number in chosen]
-        randomness = AgentRandomness(
-            FIRST_SEED, self.policy.device, python=worlds.draws_from_python
-        )
-        with randomness:
+        seeds = [FIRST_SEED + number for number in chosen]
+        return self.act_in(measured_in, seeds, python=worlds.draws_from_python)
+
+    def act_in(
+        self,
+        environments: Sequence[gym.Env[Any, Any]],
+        seeds: Sequence[int],
+        *,
+        python: bool = True,
+    ) -> list[Measured]:
+        """Act without exploring, an episode in each of these environments.
+
+        Args:
+            environments: of the spaces that the policy knows.
+            seeds: of each episode.
+            python: whether one of them may draw from Python's global generator.
+        """
+        with AgentRandomness(FIRST_SEED, self.policy.device, python=python):
             return act_out(
                 lambda seen, memory, starts: self.policy.predict(
                     seen, memory, starts, deterministic=True
                 ),
-                measured_in,
-                [FIRST_SEED + number for number in chosen],
+                environments,
+                seeds,
             )
 
     def _measured_in(self, number: int) -> gym.Env[Any, Any]:

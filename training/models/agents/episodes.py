@@ -66,6 +66,17 @@ class Measured(NamedTuple):
     info: dict[str, Any]
 
 
+EACH_EPOCH = ("total_return", "sharpe", "max_drawdown", "turnover", "exposure")
+"""Of what an environment measures, what is told of each validation."""
+
+
+def shown_of(one: Measured) -> dict[str, float]:
+    """Reward, length, and what is told of a portfolio, by the names of `mean_of_episodes`."""
+    measures = one.info.get("measures", {})
+    shown = {name: measures[name] for name in EACH_EPOCH if name in measures}
+    return {"r": one.reward, "l": one.length, **shown}
+
+
 def act_out(
     act: Act, environments: Sequence[gym.Env[Any, Any]], seeds: Sequence[int]
 ) -> list[Measured]:

@@ -7,6 +7,7 @@ the episodes that are averaged, and every random state that is drawn from.
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,14 @@ def weights_of(policy: Any) -> dict[str, Array]:  # noqa: ANN401 - the library's
     """Copies of a policy's weights, by the library's names."""
     weights: dict[str, Array] = to_tree(policy.state_dict(), "weights")
     return weights
+
+
+def fingerprint(policy: Any) -> bytes:  # noqa: ANN401 - the library's
+    """Equal weights, equal fingerprint; within one process."""
+    hashed = blake2b(digest_size=16)
+    for tensor in policy.state_dict().values():
+        hashed.update(np.ascontiguousarray(_like(tensor)).data)
+    return hashed.digest()
 
 
 def load_weights(policy: Any, weights: object) -> None:  # noqa: ANN401 - the library's

@@ -36,15 +36,3 @@ def choose_device(name: str, dtype: str) -> torch.device:
             "python -c 'import torch; print(torch.cuda.is_available())'"
         )
     return device
-
-
-def reproduce() -> None:
-    """From here on torch takes only algorithms that give the same bits again, or raises.
-
-    For the whole process, since switching back and forth costs as much as a small step. CUDA's
-    matrix products need a setting that is read when its context is made: it is set if nobody has.
-    """
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(mode=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, hides nothing here
-    torch.backends.cudnn.benchmark = False

@@ -12,7 +12,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from training.errors import ConfigError
 from training.models.checks import check_outputs
 from training.models.launch import is_launched
-from training.models.pytorch.device import choose_device, reproduce
+from training.models.pytorch.determinism import Algorithms
+from training.models.pytorch.device import choose_device
 from training.models.pytorch.feed import Feed
 from training.models.pytorch.losses import Loss
 from training.models.pytorch.measures import measure
@@ -79,8 +80,7 @@ class TorchModel:
         Raises:
             ConfigError: as `build`.
         """
-        if config.deterministic:
-            reproduce()
+        self._algorithms = Algorithms(deterministic=config.deterministic)
         self._spec = spec
         self._device = device = choose_device(config.device, spec.dtype)
         self.randomness = Randomness(spec.seed, device)
@@ -93,7 +93,7 @@ class TorchModel:
         self._stepper = Stepper(config, spec, training, optimizer, schedule, self.network, device)
         self._loss = Loss(config.loss, spec.task, trusted)
         self.feed = Feed(spec, device, resident=config.resident)
-        self._alone = torch.compile(self.network) if config.compile else self.network
+        self._alone = _compiled(self.network, config) if config.compile else self.network
         self._call = self._alone
         self._mixed = _mixed(config.precision, device)
         self._memory = Memory(self.network, self.averaged, self._stepper, self.randomness)
@@ -152,7 +152,7 @@ class TorchModel:
             DataError: as in `train_on_batch`.
         """
         x, y, weight = self.feed.tensors(batch)
-        with torch.inference_mode():
+        with torch.inference_mode(), self._algorithms:
             z = self._outputs(self._evaluated(), x)
             return measure(z, self._loss(z, y, weight), y, weight, self._spec.task)
 
@@ -165,7 +165,7 @@ class TorchModel:
         spec, network = self._spec, self._evaluated()
         shape = (len(x),) if spec.outputs == 1 else (len(x), spec.outputs)
         predictions: Array = np.empty(shape, spec.numpy_dtype)
-        with torch.inference_mode():
+        with torch.inference_mode(), self._algorithms:
             for start in range(0, max(1, len(x)), _CHUNK_ROWS):
                 chunk = self.feed.inputs(x[start : start + _CHUNK_ROWS])
                 if len(chunk):
@@ -198,7 +198,7 @@ class TorchModel:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         if not self.network.training:
             self.network.train()
-        with self.randomness:
+        with self.randomness, self._algorithms:
             if self._mixed is None:
                 z, loss = self._forward(x, y, weight)
             else:
@@ -231,6 +231,14 @@ class TorchModel:
                 f"{(len(x), outputs)}: correct its forward()"
             )
         return z
+
+
+def _compiled(network: torch.nn.Module, config: TorchConfig) -> torch.nn.Module:
+    """Its compiler chooses algorithms, too."""
+    compiled: torch.nn.Module = torch.compile(
+        network, options={"deterministic": config.deterministic}
+    )
+    return compiled
 
 
 def _average(network: torch.nn.Module, decay: float | None) -> AveragedModel | None:

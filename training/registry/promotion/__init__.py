@@ -1,9 +1,10 @@
 """May a new version take the champion's place? Rules, the decision, and carrying it out."""
 
 from training.registry.promotion.carry_out import approve, carry_out, turn_down
-from training.registry.promotion.contest import Candidate, Contest, contest, inputs_of, measure
+from training.registry.promotion.contest import contest, measured_on
 from training.registry.promotion.decision import Decision, DecisionLog
 from training.registry.promotion.gate import Gate, decide
+from training.registry.promotion.records import Candidate, Contest
 from training.registry.promotion.rules import Judgement, Rule
 
 __all__ = [
@@ -18,7 +19,6 @@ __all__ = [
     "carry_out",
     "contest",
     "decide",
-    "inputs_of",
-    "measure",
+    "measured_on",
     "turn_down",
 ]

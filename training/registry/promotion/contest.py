@@ -2,71 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from training.data.targets import horizon
-from training.errors import ConfigError, DataError
+from training.errors import ConfigError
 from training.evaluation import earned, evaluate, positions_of, traded
 from training.evaluation.names import OWN
-from training.market.measures import equity
 from training.registry.load import predict_in_blocks
+from training.registry.promotion.acting import Performance, contest_of_agents
+from training.registry.promotion.inputs import inputs_of
+from training.registry.promotion.records import Candidate, Contest, curves_of, points_of
+from training.registry.trading import TradingPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from training.config import EvaluationConfig, RunConfig
     from training.data import Dataset, Part, Table
     from training.registry.load import RegisteredModel
     from training.types import Array, TaskKind
 
-CURVE_POINTS = 60
 _LEAST_PROBABILITY = 1e-15
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
-    """One model on the held-out rows.
-
-    Attributes:
-        reference: `NAME:VERSION`.
-        metrics: `test_loss`, `test_backtest_sharpe`, …; only what is measured and finite.
-        losses: of each row, float64, shape (rows,); None: the model says no loss of a single row.
-        returns: of each bar, after costs, float64, shape (bars,); None: no backtest.
-    """
-
-    reference: str
-    metrics: dict[str, float]
-    losses: Array | None = None
-    returns: Array | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Contest:
-    """What a gate looks at.
-
-    Attributes:
-        challenger: the new version.
-        champion: the one that it may replace; None: there is none.
-        baselines: `majority_accuracy`, `last_value_loss`, `buy_and_hold_sharpe`, …: of what learns
-            nothing, on the same rows.
-        curves: what 1 has become at some of the bars, after costs, of `challenger`, `champion` and
-            `buy_and_hold`; empty: no backtest.
-        about: how many rows, the first and the last of them, and the moments of the curves' points,
-            in plain values.
-        notes: what a person should know of the comparison.
-        seeds: what the models of all seeds of the challenger measure, by metric; empty: one seed.
-    """
-
-    challenger: Candidate
-    champion: Candidate | None
-    baselines: dict[str, float] = field(default_factory=dict)
-    curves: dict[str, list[float]] = field(default_factory=dict)
-    about: dict[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    seeds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 def contest(
@@ -95,21 +52,52 @@ def contest(
             "data.split.test = 0 holds no rows out, and a challenger is measured on rows that it "
             "was not trained on; set data.split.test: 0.15"
         )
-    own = measure(challenger, part, dataset, config)
-    other, notes, ahead = None, [], horizon(config.data.target)
     if champion is not None:
-        _require_same_task(champion, dataset)
-        x = inputs_of(champion, table, part, ahead)
-        other = measure(champion, replace(part, x=x), dataset, config)
-        notes = _seen_before(champion, part)
-    curves, moments = _curves(own, other, part, config.evaluation)
+        _require_same_task(champion, challenger)
+    if isinstance(challenger.model, TradingPolicy):
+        found = contest_of_agents(challenger, champion, dataset, table, config)
+    else:
+        found = _contest_of_predictions(challenger, champion, dataset, table, config)
+    notes = () if champion is None else _seen_before(champion, part)
+    return replace(found, about=_about(part) | _moments(found, part), notes=notes)
+
+
+def measured_on(
+    model: RegisteredModel, part: Part, dataset: Dataset, table: Table, config: RunConfig
+) -> Candidate:
+    """A model on a part of another one's data set, behind its own features and scaling.
+
+    Args:
+        model: which.
+        part: of `dataset`.
+        dataset: whose rows they are.
+        table: the whole table, so that features can look back.
+        config: by which rules it is measured.
+
+    Raises:
+        DataError: its features cannot be made of these rows.
+    """
+    if isinstance(model.model, TradingPolicy):
+        return Performance.of(model, part, dataset, table, config).candidate
+    x = inputs_of(model, table, part, horizon(config.data.target))
+    return measure(model, replace(part, x=x), dataset, config)
+
+
+def _contest_of_predictions(
+    challenger: RegisteredModel,
+    champion: RegisteredModel | None,
+    dataset: Dataset,
+    table: Table,
+    config: RunConfig,
+) -> Contest:
+    part = dataset.test
+    own = measure(challenger, part, dataset, config)
+    other = None if champion is None else measured_on(champion, part, dataset, table, config)
     return Contest(
         own,
         other,
-        baselines=_baselines(dataset, own, ahead),
-        curves=curves,
-        about=_about(part) | ({"moments": moments} if moments else {}),
-        notes=tuple(notes),
+        baselines=_baselines(dataset, own, horizon(config.data.target)),
+        curves=_curves(own, other, part, config.evaluation),
     )
 
 
@@ -150,58 +138,31 @@ def losses_of(predictions: Array, y: Array, task: TaskKind) -> Array:
     return cross_entropy
 
 
-def inputs_of(model: RegisteredModel, table: Table, part: Part, ahead: int) -> Array:
-    """A model's own inputs for the rows of a part of another one's data set.
-
-    Args:
-        model: whose features are made.
-        table: the whole table, so that features can look back.
-        part: its rows are found by their times; without times, they are the last ones.
-        ahead: rows after the part that labels look at.
-
-    Raises:
-        DataError: columns are missing, or the features look back further than the table begins.
-    """
-    pipeline, frame = model.pipeline, table.frame
-    missing = [name for name in pipeline.columns if name not in frame.columns]
-    if missing:
-        raise DataError(
-            f"{model.version} is made of column {missing[0]!r}, which the table has not; give the "
-            "new model another name, so that it has no champion, or bring the column back"
-        )
-    if table.times is None or part.times is None:
-        stop = len(frame) - ahead
-        rows = np.arange(stop - len(part.x), stop)
-    else:
-        rows = np.searchsorted(table.times, part.times)
-    if rows[0] < pipeline.warm_up:
-        raise DataError(
-            f"the features of {model.version} are not known for all rows of the held-out part: "
-            f"they look back {pipeline.warm_up} rows; take a longer window"
-        )
-    inputs = pipeline.inputs(pipeline.scale(pipeline.compute(frame, table.time)))
-    return np.ascontiguousarray(inputs[rows - pipeline.look_back.rows + 1])
-
-
-def _require_same_task(champion: RegisteredModel, dataset: Dataset) -> None:
-    spec = champion.version.card["spec"]
-    theirs, ours = (spec["task"], spec["outputs"]), (dataset.task, dataset.outputs)
+def _require_same_task(champion: RegisteredModel, challenger: RegisteredModel) -> None:
+    theirs, ours = (_task(model) for model in (champion, challenger))
     if theirs != ours:
         raise ConfigError(
-            f"{champion.version} is of task {theirs[0]} with {theirs[1]} output(s), and the new "
-            f"model of {ours[0]} with {ours[1]}: they cannot be compared; give it another name"
+            f"{champion.version} is {theirs}, and the new model is {ours}: they cannot be "
+            "compared; give it another name"
         )
 
 
-def _seen_before(champion: RegisteredModel, part: Part) -> list[str]:
+def _task(model: RegisteredModel) -> str:
+    if isinstance(model.model, TradingPolicy):
+        return "an agent that trades"
+    spec = model.version.card["spec"]
+    return f"of task {spec['task']} with {spec['outputs']} output(s)"
+
+
+def _seen_before(champion: RegisteredModel, part: Part) -> tuple[str, ...]:
     """Whether the champion was trained on rows that it is now measured on."""
     until = champion.version.card.get("trained_until")
     if until is None or part.times is None:
-        return []
+        return ()
     seen = int((part.times <= np.datetime64(until)).sum())
     if not seen:
-        return []
-    return [f"the champion was trained on {seen} of the {len(part.x)} held-out rows"]
+        return ()
+    return (f"the champion was trained on {seen} of the {len(part.x)} held-out rows",)
 
 
 def _baselines(dataset: Dataset, own: Candidate, ahead: int) -> dict[str, float]:
@@ -223,18 +184,14 @@ def _baselines(dataset: Dataset, own: Candidate, ahead: int) -> dict[str, float]
 
 def _curves(
     own: Candidate, other: Candidate | None, part: Part, config: EvaluationConfig
-) -> tuple[dict[str, list[float]], list[str]]:
-    """Few enough points to be stored with the decision; and when they are, if rows have times."""
+) -> dict[str, list[float]]:
+    """Few enough points to be stored with the decision."""
     returns = {"challenger": own.returns, "champion": other.returns if other else None}
     known = {name: values for name, values in returns.items() if values is not None}
     if not known or part.forward_returns is None or config.backtest is None:
-        return {}, []
+        return {}
     held = traded(part, np.ones(len(part.x)), config.backtest.cost_bps)
-    bars = np.unique(np.linspace(0, len(held.returns) - 1, CURVE_POINTS).astype(int))
-    known["buy_and_hold"] = held.returns
-    times = np.unique(part.times) if part.times is not None else np.array([])
-    moments = _in_words(times[bars]) if len(times) == len(held.returns) else []
-    return {name: equity(values)[bars].tolist() for name, values in known.items()}, moments
+    return curves_of(known | {"buy_and_hold": held.returns})
 
 
 def _about(part: Part) -> dict[str, Any]:
@@ -242,6 +199,16 @@ def _about(part: Part) -> dict[str, Any]:
     if part.times is not None:
         about |= dict(zip(("first", "last"), _in_words(part.times[[0, -1]]), strict=True))
     return about
+
+
+def _moments(found: Contest, part: Part) -> dict[str, Any]:
+    """When the points of the curves are, where each bar is a time of the rows."""
+    both = (found.challenger, found.champion)
+    bars = max((len(one.returns) for one in both if one and one.returns is not None), default=0)
+    times = np.unique(part.times) if part.times is not None else np.array([])
+    if not found.curves or len(times) != bars:
+        return {}
+    return {"moments": _in_words(times[points_of(bars)])}
 
 
 def _in_words(times: Array) -> list[str]:

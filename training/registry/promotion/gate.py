@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from training.config import PromotionConfig
-    from training.registry.promotion.contest import Contest
     from training.registry.promotion.decision import Verdict
+    from training.registry.promotion.records import Contest
     from training.registry.promotion.rules import Rule
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from training.config.promotion import Seeds
-    from training.registry.promotion.contest import Candidate, Contest
+    from training.registry.promotion.records import Candidate, Contest
 
 APPROVAL = "approval"
 

@@ -148,6 +148,36 @@ def test_metrics_are_of_what_was_measured(kind: Kind, episodes: Any) -> None:  #
     assert measured["reward"] == measured["episode_length"] >= 8
 
 
+def test_the_same_weights_act_once(kind: Kind, episodes: Any) -> None:  # noqa: ANN401 - a fixture
+    """What they did is told again; other weights act, and so do the first when they come back."""
+    import gymnasium as gym
+
+    class Counted(gym.Wrapper):  # type: ignore[misc] # gymnasium is optional
+        begun = 0
+
+        def reset(self, **given: Any) -> Any:  # noqa: ANN401 - as gymnasium has it
+            Counted.begun += 1
+            return super().reset(**given)
+
+    def make(part: str) -> Any:  # noqa: ANN401 - an environment
+        world = kind.worlds.make(part)
+        return world if part == "train" else Counted(world)
+
+    agent = replace(kind, worlds=replace(kind.worlds, make=make)).build()
+    first = agent.evaluate_on_batch(episodes(0, 1, 2))
+    assert agent.evaluate_on_batch(episodes(0, 1, 2)) == first
+    assert Counted.begun == 3
+    agent.evaluate_on_batch(episodes(3, 4))
+    assert Counted.begun == 5
+    state = agent.state_dict()
+    other = kind.build(seed=8).state_dict()["weights"]
+    agent.load_state_dict({"weights": other})
+    agent.evaluate_on_batch(episodes(0, 1, 2))
+    agent.load_state_dict(state)
+    assert agent.evaluate_on_batch(episodes(0, 1, 2)) == first
+    assert Counted.begun == 11
+
+
 def test_validation_and_test_have_their_own_episodes(kind: Kind, episodes: Any) -> None:  # noqa: ANN401 - a fixture
     agent = kind.build()
     each = [agent.evaluate_on_batch(episodes(number))["reward"] for number in range(5)]
