@@ -70,6 +70,7 @@ def test_no_power_cut_of_a_thousand_does(
     """The same, 1,000 states and more an operation, with each write cut into many."""
     if portable:
         monkeypatch.setattr(fs, "_renameat2", None)
+        monkeypatch.setattr(fs, "_has_unnamed", False)
     for weak in (False, True):
         root = quick_path / str(weak)
         root.mkdir()
