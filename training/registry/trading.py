@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from training.errors import DataError
-from training.market.environment.actions import make_actions
 from training.models.agents.worlds import FIRST_SEED
 
 if TYPE_CHECKING:
@@ -37,6 +36,8 @@ class TradingPolicy:
 
     def __init__(self, agent: Model, config: TradingConfig) -> None:
         """Put the agent behind its environment's view of things."""
+        from training.market.environment.actions import make_actions  # needs the extra `agents`
+
         self._agent, self.config = agent, config
         self._seen = config.observation
         self._actions = make_actions(config, 1)
