@@ -18,8 +18,9 @@ SKEW_SECONDS = 5.0
 LEASE_SECONDS = 60.0
 """`execution.lease_seconds` of a configuration that says nothing else."""
 HERE = {"127.0.0.1", "localhost", "::1"}
-CRASHED, VANISHED = (
+CRASHED, OVERLOOKED, VANISHED = (
     "retrain - go on with crashed runs",
+    "retrain - go on with crashed runs that were overlooked",
     "retrain - find runs whose process vanished",
 )
 INSTALL = "make deploy (or: retrain automations deployments/automations.yaml)"
@@ -114,6 +115,11 @@ def automations(server: Server) -> list[Check]:
         ok("automation", name) if name in enabled else problem("automation", lack, INSTALL)
         for name, lack in (
             (CRASHED, f"none goes on with crashed runs ({CRASHED!r} is missing or paused)"),
+            (
+                OVERLOOKED,
+                "none goes on with a crashed run that a busy server overlooked "
+                f"({OVERLOOKED!r} is missing or paused)",
+            ),
             (
                 VANISHED,
                 f"none finds runs whose process vanished ({VANISHED!r} is missing or paused)",
