@@ -112,18 +112,13 @@ def automations(server: Server) -> list[Check]:
     found = {one["name"]: one for one in server.all("automations")}
     enabled = {name for name, one in found.items() if one["enabled"]}
     checks = [
-        ok("automation", name) if name in enabled else problem("automation", lack, INSTALL)
-        for name, lack in (
-            (CRASHED, f"none goes on with crashed runs ({CRASHED!r} is missing or paused)"),
-            (
-                OVERLOOKED,
-                "none goes on with a crashed run that a busy server overlooked "
-                f"({OVERLOOKED!r} is missing or paused)",
-            ),
-            (
-                VANISHED,
-                f"none finds runs whose process vanished ({VANISHED!r} is missing or paused)",
-            ),
+        ok("automation", name)
+        if name in enabled
+        else problem("automation", f"none {does} ({name!r} is missing or paused)", INSTALL)
+        for name, does in (
+            (CRASHED, "goes on with crashed runs"),
+            (OVERLOOKED, "goes on with crashed runs that a busy server overlooked"),
+            (VANISHED, "finds runs whose process vanished"),
         )
     ]
     if not any(name.startswith("retrain - tell") for name in enabled):
