@@ -4,8 +4,8 @@ Both train the same agent on CartPole with the same seed, turn by turn, each in 
 one thread; the medians of CPU time are compared. Validation is left out of both (it has no
 counterpart in `learn()`): the engine validates only after the last epoch, which is timed apart.
 All else that a run does besides `learn()` (checkpoints, evaluation, registration, the report) is
-counted; PPO and DQN are about as long as in RL Zoo, A2C is a fifth of it. Memory is the peak of a fresh
-process that does nothing else.
+counted; PPO and DQN are about as long as in RL Zoo, A2C is a fifth of it. Memory is the peak of a
+fresh process that does nothing else.
 """
 
 from __future__ import annotations
