@@ -134,7 +134,7 @@ def test_the_schedule_fires_the_process_is_killed_and_nobody_is_needed(night: Pl
     assert line["redone_epochs"] == 1
 
 
-@pytest.mark.parametrize("running", [False, True])
+@pytest.mark.parametrize("running", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_a_run_that_is_killed_as_soon_as_it_has_a_process_is_gone_on_with(
     night: Place, *, running: bool
 ) -> None:

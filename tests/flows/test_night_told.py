@@ -87,6 +87,7 @@ def test_somebody_is_told_of_a_rejected_model(night: Place, told: Told) -> None:
     assert not any("told:1" in one for one in told)
 
 
+@pytest.mark.long
 def test_somebody_is_told_of_a_run_that_nobody_takes(night: Place, told: Told) -> None:
     """It is late, and no worker takes it; nothing is told of it once one does."""
     night.api("work_pools/retrain", {"is_paused": True}, "PATCH")
