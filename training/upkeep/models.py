@@ -59,7 +59,7 @@ def _versions(registry: ModelRegistry, name: str) -> Iterator[Finding]:
                     registry.get(ModelReference(name, number))
     yield from broken
     for place in sorted(files - claimed) if claims.given(name) == given and not broken else ():
-        what = "no version: its run died before it registered it; start it again"
+        what = "no version: its run died before the claim, or the claim is lost; start it again"
         yield Finding(files_path(name, place), what, is_harmless=True)
 
 
