@@ -161,9 +161,12 @@ def pieces_row(folder: Path, size: int) -> Row:
     store = ArtifactStore(folder / "store")
     array = np.random.default_rng(0).random(size * MB // 4, np.float32)
     rows, epochs = len(array) // PIECES, count(1)
+    whole, pieces = (
+        CheckpointManager(store, f"runs/{name}/checkpoints", [KeepLatest(n=1)])
+        for name in ("whole", "pieces")
+    )
 
-    def side(name: str, content: Array | Segmented) -> float:
-        manager = CheckpointManager(store, f"runs/{name}/checkpoints", [KeepLatest(n=1)])
+    def side(manager: CheckpointManager, content: Array | Segmented) -> float:
         epoch = next(epochs)
         array[epoch % PIECES * rows : (epoch % PIECES + 1) * rows] += 1
         reference = CheckpointRef("", epoch, 0, epoch, "", {})
@@ -175,7 +178,7 @@ def pieces_row(folder: Path, size: int) -> Row:
         f"a checkpoint in pieces, 1 % of {size} MB changed",
         "a checkpoint of the whole",
         Aim("times", 1.0, "ms", 1e-3),
-        in_turn(partial(side, "whole", array), partial(side, "pieces", Segmented(array, rows))),
+        in_turn(partial(side, whole, array), partial(side, pieces, Segmented(array, rows))),
         rounds=10,
         warm=2,
     )
@@ -200,7 +203,7 @@ def rows() -> Iterator[Row]:
         yield load_row(folder, 10, clock=timed)
         for size in SAVES:
             yield save_row(folder, size)
-        shutil.rmtree(folder / "store")
+        shutil.rmtree(folder / "store", ignore_errors=True)
         yield pieces_row(folder, 100)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -65,7 +66,7 @@ def read_file(
         buffer = allocate(entry.size)
         view = memoryview(buffer)
         windows = (view[start : start + _CHUNK] for start in range(0, entry.size, _CHUNK))
-        fill = _fill_aside if entry.size >= _ASIDE else _fill
+        fill = _fill_aside if entry.size >= _ASIDE and _has_two_cores() else _fill
         _compare(path, entry, *fill(reader, windows))
     return buffer
 
@@ -142,6 +143,13 @@ def _fill_aside(reader: Reader, windows: Iterable[memoryview]) -> tuple[int, str
     for _, done in digesting:
         done.result()
     return sum(size for size, _ in digesting), hasher.hexdigest()
+
+
+def _has_two_cores() -> bool:
+    """On one core the two threads would only wait for each other."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0)) > 1
+    return (os.cpu_count() or 1) > 1
 
 
 def _read(reader: Reader, windows: Iterable[memoryview]) -> Iterator[memoryview]:
