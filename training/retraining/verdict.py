@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from training.errors import StorageError
-from training.evaluation import Table, Verdict
+from training.evaluation import Table, Verdict, earned
 from training.retraining.ledger import standing
 from training.retraining.report import EARNED, HEADINGS, moments_of
 from training.retraining.slot import slots
@@ -61,7 +61,7 @@ def _measured(outcome: Mapping[str, Any]) -> Table:
     metrics, baselines = outcome["metrics"], outcome["baselines"]
     rows = []
     for name in dict.fromkeys(name for who in WHO for name in metrics.get(who, {})):
-        if "_backtest_" in name or "_buy_and_hold_" in name:
+        if earned(name):  # stands in the table after costs, or says nothing of the two
             continue
         plain = name.removeprefix("test_")
         base = baselines.get(f"majority_{plain}", baselines.get(f"last_value_{plain}"))

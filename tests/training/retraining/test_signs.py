@@ -16,6 +16,7 @@ from training.data import DataManager
 from training.registry import ModelRegistry
 from training.retraining import slots
 from training.retraining.signs import drift_signs
+from training.retraining.verdict import verdict_about
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,6 +134,10 @@ def test_the_report_compares_the_two_and_says_what_changed(update: Update, tmp_p
     ):
         assert part in report, part
     assert len(report) < 500_000
+    verdict = verdict_about(store, "m", outcome["run_id"])
+    assert verdict is not None
+    (measured, *_) = verdict.tables
+    assert [row[0] for row in measured.rows] == ["test_accuracy", "test_loss"]
     held_out = outcome["held_out"]
     assert held_out["moments"][0] == held_out["first"]
     assert held_out["moments"][-1] == held_out["last"]
