@@ -42,7 +42,7 @@ def prove(make: Callable[[], Model], spec: ModelSpec, part: SklearnPart) -> None
             for model in (one, other):
                 model.train_on_batch(_rows(spec, 2))
             same = same_state(one.state_dict(), other.state_dict())
-    except (ValueError, TypeError, AttributeError, NotImplementedError) as error:  # scikit-learn's
+    except (ValueError, TypeError, AttributeError, NotImplementedError) as error:  # what it raises
         raise ConfigError(
             f"model.estimator = {part.type!r} cannot learn a {spec.task} with {spec.outputs} "
             f"output(s): {error}"
