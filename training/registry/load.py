@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from training.registry.version import ModelVersion
     from training.types import Array
 
-PREDICTED_AT_ONCE = 4096
+PREDICTED_AT_ONCE = 1024
+"""Rows of a block: enough that a call costs little beside its rows, and that one row costs little
+more than it must."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,24 @@ class RegisteredModel:
 def predict_in_blocks(model: Any, x: Array, *further: Array) -> Array:  # noqa: ANN401 - a Model, or one that is told more of each row
     """Predictions for all rows, a block at a time.
 
-    The last bits of a product of matrices depend on their shape: with blocks of one size, counted
-    from the first row, a prediction does not depend on how many rows come after it.
+    The last bits of a product of matrices depend on its shape, so every block has the same: they
+    are counted from the first row, and the last one is filled up with copies of its last row. Thus
+    a prediction depends neither on how a file is cut nor on how many rows come after its own.
     """
-    blocks = range(0, len(x), PREDICTED_AT_ONCE)
-    return np.concatenate(
-        [
-            model.predict(*(rows[at : at + PREDICTED_AT_ONCE] for rows in (x, *further)))
-            for at in blocks
-        ]
-    )
+    found = [
+        model.predict(*(_block(rows, at) for rows in (x, *further)))
+        for at in range(0, len(x), PREDICTED_AT_ONCE)
+    ]
+    predictions: Array = np.concatenate(found)[: len(x)]
+    return predictions
+
+
+def _block(rows: Array, at: int) -> Array:
+    block = rows[at : at + PREDICTED_AT_ONCE]
+    missing = (0, PREDICTED_AT_ONCE - len(block))
+    if not missing[1]:
+        return block
+    return np.pad(block, [missing, *[(0, 0)] * (block.ndim - 1)], mode="edge")
 
 
 def load_model(
