@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # What `make test`, `check` and `bench` install besides: EXTRAS=all, or a single one (EXTRAS=torch).
 EXTRAS ?=
+# How many processes `make test` runs tests in, a file at a time: many wait more than they work.
+# Each starts servers of its own, so that more than a few take more than they give.
+TESTERS ?= 2
 # Where the server of `make up` listens.
 PORT ?= 4200
 # The first of these that will do makes .venv; PYTHON=/path/to/python3 says which.
@@ -38,7 +41,7 @@ deploy: $(base)  ## deployments and automations, to the server of PREFECT_API_UR
 	@$(BIN)/python -m flows.machine deploy
 
 test: $(dev) $(extras)  ## run the tests; EXTRAS=all: those of PyTorch and the like too
-	$(BIN)/python -m pytest -m 'not long'
+	$(BIN)/python -m pytest -m 'not long' -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 test-long: $(dev) $(extras)  ## crash and fault campaigns
 	$(BIN)/python -m pytest -m long

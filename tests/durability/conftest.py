@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -28,6 +28,19 @@ def quick_path() -> Iterator[Path]:
     memory = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
         yield Path(folder)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes of pytest-xdist hands over what it counted."""
+    handed_over: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if handed_over is not None:
+        handed_over["tally"] = _TALLY.counts()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - of pytest-xdist, which may be absent
+    """Its counts belong into the table."""
+    _TALLY.add_counts(getattr(node, "workeroutput", {}).get("tally", ()))  # killed: it has none
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 HAS_STRACE = shutil.which("strace") is not None
 
 _CALL = re.compile(r"^\d+ +(\w+)\(", re.MULTILINE)
-_LOOKS = {"read", "fstat", "newfstatat", "lseek", "getpid", "brk", "mmap", "munmap", "futex"}
+_LOOKS = {
+    *("read", "fstat", "newfstatat", "lseek", "getpid", "brk", "mmap", "munmap", "futex"),
+    *("gettid", "clone3", "rseq", "set_robust_list", "epoll_create1", "epoll_ctl", "epoll_wait"),
+    *("socketpair", "getsockname", "recvfrom", "sendto", "prctl", "sched_getparam"),
+}
 """Calls that change no file: a kill at one is a kill after the change before it."""
 
 
@@ -70,6 +74,22 @@ class Child:
             return False
         assert os.WEXITSTATUS(status) == 0, "the operation failed by itself"
         return True
+
+
+def apart(act: Callable[[], bytes | None]) -> bytes:
+    """What it returns, in a process of its own: nothing of it stays in this one.
+
+    Raises:
+        AssertionError: it failed.
+    """
+    found, given = os.pipe()
+    child = Child(lambda: os.write(given, act() or b""))
+    os.close(given)
+    child.go()
+    with os.fdopen(found, "rb") as answer:
+        content = answer.read()
+    assert child.wait()
+    return content
 
 
 def killed_after(act: Callable[[], object], seconds: float) -> bool:

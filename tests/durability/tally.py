@@ -36,6 +36,15 @@ class Tally:
         counts = self._counts.get((writer, row), Counter())
         return {fault: counts[fault] for fault in FAULTS if counts[fault]}
 
+    def counts(self) -> list[tuple[str, str, dict[str, int]]]:
+        """Everything, so that another process can add it to its own."""
+        return [(*key, dict(counts)) for key, counts in self._counts.items()]
+
+    def add_counts(self, found: Iterable[tuple[str, str, dict[str, int]]]) -> None:
+        """Add what another process counted."""
+        for writer, row, counts in found:
+            self._counts.setdefault((writer, row), Counter()).update(counts)
+
     def lines(self) -> Iterator[str]:
         """The table."""
         if not self._counts:

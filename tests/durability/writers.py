@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,10 +26,19 @@ class Writer(NamedTuple):
     Attributes:
         save: into a folder, over what was saved there before.
         load: raises on whatever it finds out.
+        module: what both import, where it may be imported but not used before a fork.
     """
 
     save: Callable[[Path, Array], object]
     load: Callable[[Path], Array]
+    module: str = ""
+
+    def prepare(self, folder: Path) -> None:
+        """Save once, for what is imported on the way, so that a child need not."""
+        if self.module:
+            import_module(self.module)
+        else:
+            self.save(folder, array(0))
 
 
 def array(number: int) -> Array:
@@ -131,7 +141,8 @@ OTHERS = {
     "safetensors": Writer(_safetensors, _load_safetensors),
     "joblib": Writer(_joblib, _load_joblib),
     "torch.save": Writer(_torch, _load_torch),
-    "Orbax": Writer(_orbax, _load_orbax),
+    # tensorstore, which it uses, aborts each process that is forked off its own.
+    "Orbax": Writer(_orbax, _load_orbax, "orbax.checkpoint"),
     "MLflow's artifacts": Writer(_mlflow, _load_mlflow),
 }
 NEEDS = {
