@@ -43,7 +43,11 @@ def name(request: pytest.FixtureRequest) -> str:
 
 def save(writer: Writer, folder: Path, value: int) -> None:
     """In a process of its own, as every use of a writer here."""
-    apart(lambda: writer.save(folder, array(value)) and None)
+
+    def act() -> None:
+        writer.save(folder, array(value))
+
+    apart(act)
 
 
 def found(writer: Writer, folder: Path, *allowed: int) -> str | None:

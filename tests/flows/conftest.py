@@ -171,6 +171,9 @@ class Place:
             except HTTPError as error:
                 if error.code != 503:  # SQLite was locked: Prefect's client asks again, too
                     raise
+            except TimeoutError:
+                if data is not None or method is not None:  # only a question is asked twice
+                    raise
             time.sleep(0.5)
 
     def change(self, flow_run: UUID, config: dict[str, Any]) -> None:
