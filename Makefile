@@ -4,6 +4,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 # What `make test`, `check` and `bench` install besides: EXTRAS=all, or a single one (EXTRAS=torch).
+# With all of them the slow tests run too: those that deploy to a worker, and a few of half a minute.
 EXTRAS ?=
 # How many processes `make test` runs tests in, a file at a time: many wait more than they work.
 # Each starts servers of its own, so that more than a few take more than they give.
@@ -17,6 +18,7 @@ base := $(VENV)/.installed
 dev := $(VENV)/.installed-dev
 extras := $(if $(EXTRAS),$(VENV)/.installed-extras-$(EXTRAS))
 unfinished := $(VENV)/.installing
+not_slow := $(if $(filter all,$(EXTRAS)),, and not slow)
 
 .NOTPARALLEL:
 .PHONY: help setup train up down deploy test test-long check bench bench-rooms bench-peers \
@@ -40,8 +42,8 @@ down: $(base)  ## end what `make up` started; data and history stay
 deploy: $(base)  ## deployments and automations, to the server of PREFECT_API_URL
 	@$(BIN)/python -m flows.machine deploy
 
-test: $(dev) $(extras)  ## run the tests; EXTRAS=all: those of PyTorch and the like too
-	$(BIN)/python -m pytest -m 'not long' -n $(TESTERS) --dist loadfile --no-loadscope-reorder
+test: $(dev) $(extras)  ## run the tests; EXTRAS=all: slow ones and those of PyTorch and the like too
+	$(BIN)/python -m pytest -m 'not long$(not_slow)' -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 test-long: $(dev) $(extras)  ## crash and fault campaigns
 	$(BIN)/python -m pytest -m long

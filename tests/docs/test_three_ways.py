@@ -171,6 +171,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         one.stop()
 
 
+@pytest.mark.slow
 def test_by_run_deployment_from_a_project_with_packages_of_the_same_names(place: Place) -> None:
     """Their flow ends when ours has; the one stands within the other."""
     run_id = place.call(sys.executable, EXAMPLES / "by_deployment.py", "2001-06-29").split()[-1]
@@ -180,6 +181,7 @@ def test_by_run_deployment_from_a_project_with_packages_of_the_same_names(place:
     assert place.published() == [("2001-06-29", "sp500-direction-etl:1")]
 
 
+@pytest.mark.slow
 def test_by_an_event_that_is_said_twice_it_is_started_once(place: Place) -> None:
     """The moment in the event is that of the pipeline; a repeated event has the same id."""
     place.call(sys.executable, EXAMPLES / "listen.py")

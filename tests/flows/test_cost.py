@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 TABLES = ("flow_run", "flow_run_state", "task_run", "task_run_state", "events", "artifact")
 SHORT, LONG = 4, 12
@@ -82,6 +82,7 @@ def cost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[int], dict[str, int]]:
     """Rows, calls and files of a run of so many epochs."""
+    known = rows_of(prefect_home)
 
     def of(epochs: int) -> dict[str, int]:
         import flows.artifacts
@@ -99,7 +100,8 @@ def cost(
         monkeypatch.setattr(flows.artifacts, "SECONDS_BETWEEN", 3600.0)
         storage = tmp_path / str(epochs)
         run = TrainingRun(config, storage, manager=DataManager(config.data, frame=table))
-        before = rows_of(prefect_home)
+        nonlocal known
+        before = known
         requests.clear()
         token = PREPARED.set(run)
         try:
@@ -107,9 +109,9 @@ def cost(
         finally:
             PREPARED.reset(token)
             deliver()
-        calls, after = requests.total(), rows_of(prefect_home)
+        calls, known = requests.total(), rows_of(prefect_home)
         sizes = [path.stat().st_size for path in storage.rglob("*") if path.is_file()]
-        more = {name: after[name] - before[name] for name in TABLES}
+        more = {name: known[name] - before[name] for name in TABLES}
         return {**more, "calls": calls, "files": len(sizes), "bytes": sum(sizes)}
 
     return of

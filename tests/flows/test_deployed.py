@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from tests.flows.conftest import Place
 
 
+pytestmark = pytest.mark.slow
+
+
 def _config(folder: Path, name: str, times: int = 1, **execution: Any) -> dict[str, Any]:  # noqa: ANN401 - a section
     callback = {"type": "killing:Kill", "marker": str(folder / f"{name}.marker"), "times": times}
     return {

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from tests.flows.conftest import Place
 
+pytestmark = pytest.mark.slow
+
 NAME = "sp500-direction-nightly"
 QUICK = ["retraining.max_age_days=null", "training.epochs=4", "callbacks=[]"]
 SOON = dt.timedelta(seconds=45)

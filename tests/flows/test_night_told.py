@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from tests.flows.conftest import Place
 
+pytestmark = pytest.mark.slow
+
 FILE = "deployments/notifications.yaml"
 QUICK = ("retraining.max_age_days=null", "training.epochs=1", "callbacks=[]")
 

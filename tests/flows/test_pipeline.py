@@ -193,6 +193,7 @@ def _seen(url: str, name: str) -> list[str]:
         return list(connection.scalars(sa.text(f"SELECT publication FROM seen_{name}")))  # noqa: S608 - as above
 
 
+@pytest.mark.slow
 def test_killed_between_any_two_steps_it_trains_once_and_publishes_once(
     children: Do, sqlite: str, tmp_path: Path
 ) -> None:
@@ -338,6 +339,7 @@ def test_a_database_that_is_away_for_a_moment_costs_an_attempt_and_no_more(
     assert len(asked["extract"]) == 4  # the third was away again, the fourth is final
 
 
+@pytest.mark.slow
 def test_the_command_is_stopped_and_goes_on(server: str, sqlite: str, tmp_path: Path) -> None:
     """SIGTERM within an epoch: its exit code, the command that goes on, one version in the end."""
     tree = config("stopped", sqlite)
