@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from flows.automations import _read
-from flows.doctor.server import CRASHED, OVERLOOKED, VANISHED
+from flows.doctor.server import CRASHED, HOPELESS, OVERLOOKED, VANISHED
 from training.config.load import load_config, load_pipeline
 from training.config.root import ExecutionConfig
 
@@ -116,4 +116,4 @@ def test_automations_are_such_as_prefect_takes(name: str) -> None:
 
 def test_the_doctor_looks_for_the_automations_that_are_shipped() -> None:
     names = {one["name"] for one in _read(FOLDER / "automations.yaml")}
-    assert names == {CRASHED, OVERLOOKED, VANISHED}
+    assert names == {CRASHED, HOPELESS, OVERLOOKED, VANISHED}

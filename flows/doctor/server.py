@@ -18,9 +18,10 @@ SKEW_SECONDS = 5.0
 LEASE_SECONDS = 60.0
 """`execution.lease_seconds` of a configuration that says nothing else."""
 HERE = {"127.0.0.1", "localhost", "::1"}
-CRASHED, OVERLOOKED, VANISHED = (
+CRASHED, OVERLOOKED, HOPELESS, VANISHED = (
     "retrain - go on with crashed runs",
     "retrain - go on with crashed runs that were overlooked",
+    "retrain - give up on runs that cannot start",
     "retrain - find runs whose process vanished",
 )
 INSTALL = "make deploy (or: retrain automations deployments/automations.yaml)"
@@ -118,6 +119,7 @@ def automations(server: Server) -> list[Check]:
         for name, does in (
             (CRASHED, "goes on with crashed runs"),
             (OVERLOOKED, "goes on with crashed runs that a busy server overlooked"),
+            (HOPELESS, "gives up on runs that cannot start"),
             (VANISHED, "finds runs whose process vanished"),
         )
     ]

@@ -149,9 +149,12 @@ class Place:
         """Start a deployment as its form in the UI would; empty fields are empty."""
         return self.start(flow, {"config": None, "config_file": ""} | parameters)
 
-    def start(self, deployment: str, parameters: dict[str, Any]) -> UUID:
+    def start(
+        self, deployment: str, parameters: dict[str, Any], variables: dict[str, Any] | None = None
+    ) -> UUID:
         """Start a deployment; what is not given is as it was deployed."""
         body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        body |= {"job_variables": variables or {}}
         made = self.api(f"deployments/{self.deployment(deployment)}/create_flow_run", body)
         return UUID(made["id"])
 

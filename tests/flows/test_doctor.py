@@ -21,6 +21,7 @@ from flows.code import code_version
 from flows.doctor import deployments, here
 from flows.doctor.server import (
     CRASHED,
+    HOPELESS,
     OVERLOOKED,
     VANISHED,
     Server,
@@ -136,13 +137,13 @@ def test_a_clock_that_is_wrong_is_seen(seconds: int, status: str) -> None:
 
 
 def test_automations_that_are_missing_or_paused_are_named() -> None:
-    ours = (CRASHED, OVERLOOKED, VANISHED, "retrain - tell of it")
+    ours = (CRASHED, OVERLOOKED, HOPELESS, VANISHED, "retrain - tell of it")
     all_of_them = [_automation(name) for name in ours]
     found = automations(_server({"automations/filter": all_of_them}))
     assert {one.status for one in found} == {"ok"}
     paused = [_automation(CRASHED, enabled=False)]
     found = automations(_server({"automations/filter": paused}))
-    assert [one.status for one in found[:4]] == ["problem", "problem", "problem", "warning"]
+    assert [one.status for one in found[:5]] == [*["problem"] * 4, "warning"]
     assert "missing or paused" in found[0].found
 
 

@@ -126,6 +126,8 @@ def test_the_schedule_fires_the_process_is_killed_and_nobody_is_needed(night: Pl
         night.until(run, "PENDING", "RUNNING", "CRASHED")
     night.until(run, "CRASHED")
     night.finish(run)
+    crashed = next(at for at, name in _states(night, run) if name == "Crashed")
+    assert _leader(night, run) < crashed  # so that automations hear of the crash at once
     store = ArtifactStore(storage)
     assert len(RunRecord(store, run_ids(store)[0]).attempts()) == 2
     due = night.api(f"flow_runs/{run}")["expected_start_time"]
@@ -134,6 +136,24 @@ def test_the_schedule_fires_the_process_is_killed_and_nobody_is_needed(night: Pl
     (line, *_) = [one for one in ledger(store, NAME) if one["status"] == "promoted"]
     assert line["model"]["digest"] == whole["model"]["digest"]
     assert line["redone_epochs"] == 1
+
+
+def _states(place: Place, run: UUID) -> list[tuple[dt.datetime, str]]:
+    """When it came into each state, and the state's name, oldest first."""
+    found = place.api(f"flow_run_states/?flow_run_id={run}")
+    return sorted((_moment(one["timestamp"]), one["name"]) for one in found)
+
+
+def _leader(place: Place, run: UUID) -> dt.datetime:
+    """When the event was emitted that everything else about a scheduled run follows."""
+    about = {"id": [f"prefect.flow-run.{run}"]}
+    wanted = {"event": {"name": ["retrain.run.scheduled"]}, "resource": about}
+    (found,) = place.api("events/filter", {"filter": wanted})["events"]
+    return _moment(found["occurred"])
+
+
+def _moment(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text)
 
 
 @pytest.mark.parametrize("running", [False, pytest.param(True, marks=pytest.mark.long)])
@@ -148,10 +168,10 @@ def test_a_run_that_is_killed_as_soon_as_it_has_a_process_is_gone_on_with(
     night.until(run, "CRASHED", seconds=30)
     night.until(run, "SCHEDULED", "PENDING", "RUNNING", "COMPLETED", seconds=60)
     night.finish(run)
-    states = night.api(f"flow_run_states/?flow_run_id={run}")
-    ends = [one["timestamp"] for one in states if one["name"] in {"Crashed", "Scheduled"}]
-    _, crashed, again = sorted(ends)
-    assert dt.datetime.fromisoformat(again) - dt.datetime.fromisoformat(crashed) < SOON
+    (_, crashed, again) = [
+        at for at, name in _states(night, run) if name in {"Crashed", "Scheduled"}
+    ]
+    assert again - crashed < SOON
 
 
 def test_a_crash_that_the_server_overlooked_is_gone_on_with_later(night: Place) -> None:
@@ -169,6 +189,25 @@ def test_a_crash_that_the_server_overlooked_is_gone_on_with_later(night: Place) 
     messages = [one["message"] for one in night.api(f"flow_run_states/?flow_run_id={run}")]
     assert "Its process died, and that was overlooked; it goes on where it stood." in messages
     night.enable(first, enabled=True)
+    night.retrain("automations", str(file))
+
+
+def test_a_process_that_cannot_even_start_is_given_up(night: Place) -> None:
+    """Nothing of ours ever runs in it, so that no attempt is counted; here after three reports."""
+    file, quick = night.folder / "deployments/automations.yaml", night.folder / "quick.yaml"
+    assert file.read_text().count("threshold: 50") == 1
+    quick.write_text(file.read_text().replace("threshold: 50", "threshold: 3"))
+    night.retrain("automations", str(quick))
+    broken = night.folder / "broken"
+    broken.mkdir()
+    (broken / "sitecustomize.py").write_text("import os\nos._exit(3)\n")
+    run = night.start("train", {"name": "broken"}, {"env": {"PYTHONPATH": str(broken)}})
+    night.until(run, "FAILED", seconds=150)
+    assert "died each time" in night.api(f"flow_runs/{run}")["state"]["message"]
+    time.sleep(25)  # in which a crash would be gone on with
+    names = [name for _, name in _states(night, run)]
+    assert names[-1] == "Failed"
+    assert names.count("Scheduled") > 1
     night.retrain("automations", str(file))
 
 
