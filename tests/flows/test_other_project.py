@@ -116,6 +116,7 @@ def test_packages_without_an_init_share_the_name(server: str, project: Path) -> 
     assert "trained 1" in said
 
 
+@pytest.mark.slow
 def test_the_command_works_in_such_a_folder(project: Path) -> None:
     """With its temporary server, and tasks of ours."""
     _regular(project)

@@ -238,6 +238,7 @@ def _require_once(url: str, storage: Path, done: dict[str, Any], place: tuple[st
     assert _seen(url, name) == rows["publication"].tolist(), place
 
 
+@pytest.mark.slow
 def test_an_unfinished_slot_goes_on_with_the_rows_that_it_began_with(
     children: Do, sqlite: str, tmp_path: Path
 ) -> None:

@@ -156,6 +156,7 @@ def test_killed_anywhere_and_repeated_it_promotes_once(
     _kill_anywhere(plain, config, tmp_path, 12)
 
 
+@pytest.mark.slow
 def test_several_seeds_leave_one_version_and_its_events(
     flow: Do, config: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -198,6 +199,7 @@ def test_killed_at_hundred_places_it_promotes_once(
     _kill_anywhere(plain, config, tmp_path, 100)
 
 
+@pytest.mark.slow
 def test_as_a_flow_it_leaves_one_event_of_each_kind_too(
     flow: Do, config: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -77,6 +77,7 @@ class Interrupt(CallbackBase):
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_run_with_its_only_server_at_once(tmp_path: Path) -> None:
     """A terminal sends it to the whole group; no server but ours was ever started."""
     (tmp_path / "interrupting.py").write_text(INTERRUPTING)

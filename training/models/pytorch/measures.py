@@ -55,8 +55,9 @@ class BatchMetrics(LateMetrics):
         for _, group in groupby(_of_kind(cls, many), key=lambda metrics: metrics.z.shape):
             same = list(group)
             task = same[0].task
-            z = np.stack([metrics.z.numpy() for metrics in same])
-            y = np.stack([metrics.y.numpy() for metrics in same])
+            # torch stacks many small tensors several times as fast as NumPy does arrays
+            z = torch.stack([metrics.z for metrics in same]).numpy()
+            y = torch.stack([metrics.y for metrics in same]).numpy()
             for metrics, second in zip(same, _seconds(z, y, task), strict=True):
                 found.append({"loss": metrics.loss, SECOND[task]: second})
         return found
