@@ -21,9 +21,9 @@ PLATFORMS = [
     for python in ("3.11", "3.12", "3.13")
     for system, machine in (("linux", "x86_64"), ("darwin", "arm64"), ("darwin", "x86_64"))
 ]
-HOSTS = ("pypi", "pythonhosted", "npmjs", "anaconda")  # without their ending: this file has none
+# A class around one letter or sign of each, since this file is looked through as well.
 REGISTRY = re.compile(
-    rf"({'|'.join(HOSTS)})[.]org|registry[.]npmjs|pytorch[.]org/whl|deb[.]debian"
+    r"p[y]pi[.]org|python[h]osted[.]org|n[p]mjs|ana[c]onda[.]org|pytorch[.]org/whl|deb[.]debian"
     r"|index[-]url|find[-]links"
 )
 

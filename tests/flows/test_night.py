@@ -174,41 +174,46 @@ def test_a_run_that_is_killed_as_soon_as_it_has_a_process_is_gone_on_with(
     assert again - crashed < SOON
 
 
+@contextmanager
+def _automations(place: Place, shipped: str, quick: str) -> Iterator[None]:
+    """With another number in one of them, that stands there once; then as they are shipped."""
+    file, changed = place.folder / "deployments/automations.yaml", place.folder / "quick.yaml"
+    assert file.read_text().count(shipped) == 1
+    changed.write_text(file.read_text().replace(shipped, quick))
+    place.retrain("automations", str(changed))
+    try:
+        yield
+    finally:
+        place.retrain("automations", str(file))
+
+
 def test_a_crash_that_the_server_overlooked_is_gone_on_with_later(night: Place) -> None:
     """The automation that should have seen it is off meanwhile; another one hears of it."""
-    first = "retrain - go on with crashed runs"
-    file, quick = night.folder / "deployments/automations.yaml", night.folder / "quick.yaml"
-    assert file.read_text().count("within: 90") == 1
-    quick.write_text(file.read_text().replace("within: 90", "within: 15"))
-    night.retrain("automations", str(quick))
-    night.enable(first, enabled=False)
-    run = night.start("train", {"name": "overlooked", "storage": str(night.folder / "overlooked")})
-    night.kill(run, running=False)
-    night.until(run, "CRASHED", seconds=30)
-    night.finish(run)
+    first, storage = "retrain - go on with crashed runs", night.folder / "overlooked"
+    with _automations(night, "within: 90", "within: 15"):
+        night.enable(first, enabled=False)
+        run = night.start("train", {"name": "overlooked", "storage": str(storage)})
+        night.kill(run, running=False)
+        night.until(run, "CRASHED", seconds=30)
+        night.finish(run)
+    night.enable(first, enabled=True)
     messages = [one["message"] for one in night.api(f"flow_run_states/?flow_run_id={run}")]
     assert "Its process died, and that was overlooked; it goes on where it stood." in messages
-    night.enable(first, enabled=True)
-    night.retrain("automations", str(file))
 
 
 def test_a_process_that_cannot_even_start_is_given_up(night: Place) -> None:
     """Nothing of ours ever runs in it, so that no attempt is counted; here after three reports."""
-    file, quick = night.folder / "deployments/automations.yaml", night.folder / "quick.yaml"
-    assert file.read_text().count("threshold: 50") == 1
-    quick.write_text(file.read_text().replace("threshold: 50", "threshold: 3"))
-    night.retrain("automations", str(quick))
     broken = night.folder / "broken"
     broken.mkdir()
     (broken / "sitecustomize.py").write_text("import os\nos._exit(3)\n")
-    run = night.start("train", {"name": "broken"}, {"env": {"PYTHONPATH": str(broken)}})
-    night.until(run, "FAILED", seconds=150)
+    with _automations(night, "threshold: 50", "threshold: 3"):
+        run = night.start("train", {"name": "broken"}, {"env": {"PYTHONPATH": str(broken)}})
+        night.until(run, "FAILED", seconds=150)
+        time.sleep(25)  # in which a crash would be gone on with
     assert "died each time" in night.api(f"flow_runs/{run}")["state"]["message"]
-    time.sleep(25)  # in which a crash would be gone on with
     names = [name for _, name in _states(night, run)]
     assert names[-1] == "Failed"
     assert names.count("Scheduled") > 1
-    night.retrain("automations", str(file))
 
 
 def test_a_run_that_is_pre_empted_saves_and_goes_on_elsewhere(night: Place) -> None:

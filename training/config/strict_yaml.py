@@ -53,6 +53,14 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def _tree(text: str) -> Any:  # noqa: ANN401 - whatever a document may be
+    loader = _StrictLoader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
+
+
 def parse_yaml(path: Path | str) -> dict[str, Any]:
     """The mapping that a YAML file holds.
 
@@ -64,7 +72,7 @@ def parse_yaml(path: Path | str) -> dict[str, Any]:
     """
     text = _text(path)
     try:
-        tree = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of the safe loader
+        tree = _tree(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = f", line {mark.line + 1}" if mark else ""

@@ -62,10 +62,10 @@ def predict_in_blocks(model: Any, x: Array, *further: Array) -> Array:  # noqa: 
 
 def _block(rows: Array, at: int) -> Array:
     block = rows[at : at + PREDICTED_AT_ONCE]
-    missing = (0, PREDICTED_AT_ONCE - len(block))
-    if not missing[1]:
+    missing = PREDICTED_AT_ONCE - len(block)
+    if missing == 0:
         return block
-    return np.pad(block, [missing, *[(0, 0)] * (block.ndim - 1)], mode="edge")
+    return np.pad(block, [(0, missing), *[(0, 0)] * (block.ndim - 1)], mode="edge")
 
 
 def load_model(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from training.types import ModelSpec
 
 _ROWS = 60
+_REFUSALS = (ValueError, TypeError, AttributeError, NotImplementedError)
+"""What an estimator raises on a task that it cannot learn: scikit-learn has no error for that."""
 
 
 def prove(make: Callable[[], Model], spec: ModelSpec, part: SklearnPart) -> None:
@@ -42,7 +44,7 @@ def prove(make: Callable[[], Model], spec: ModelSpec, part: SklearnPart) -> None
             for model in (one, other):
                 model.train_on_batch(_rows(spec, 2))
             same = same_state(one.state_dict(), other.state_dict())
-    except (ValueError, TypeError, AttributeError, NotImplementedError) as error:  # what it raises
+    except _REFUSALS as error:
         raise ConfigError(
             f"model.estimator = {part.type!r} cannot learn a {spec.task} with {spec.outputs} "
             f"output(s): {error}"
