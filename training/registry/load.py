@@ -94,10 +94,10 @@ def load_model(
     config = TypeAdapter[ModelConfig](ModelConfig).validate_python(version.card["config"]["model"])
     model = ModelFactory(trusted).get_model(config, ModelSpec(**version.card["spec"]))
     model.load_state_dict({"weights": registry.weights(version)})
+    pipeline = FeaturePipeline.from_state(registry.pipeline(version), trusted)
     trading = trading_of(config)
     if trading is not None:
         from training.registry.trading import TradingPolicy
 
-        model = TradingPolicy(model, trading)
-    pipeline = FeaturePipeline.from_state(registry.pipeline(version), trusted)
+        model = TradingPolicy(model, trading, several=pipeline.symbol is not None)
     return RegisteredModel(version, model, pipeline)

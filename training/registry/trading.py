@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.errors import DataError
+from training.errors import ConfigError, DataError
 from training.models.agents.worlds import FIRST_SEED
 
 if TYPE_CHECKING:
@@ -34,11 +34,17 @@ class TradingPolicy:
         config: of the environment that the agent was trained in.
     """
 
-    def __init__(self, agent: Model, config: TradingConfig) -> None:
-        """Put the agent behind its environment's view of things."""
+    def __init__(self, agent: Model, config: TradingConfig, *, several: bool = False) -> None:
+        """Put the agent behind its environment's view of things.
+
+        Args:
+            agent: which acts.
+            config: of the environment that it was trained in.
+            several: whether it trades several symbols at once.
+        """
         from training.market.environment.actions import make_actions  # needs the extra `agents`
 
-        self._agent, self.config = agent, config
+        self._agent, self.config, self._several = agent, config, several
         self._seen = config.observation
         self._actions = make_actions(config, 1)
         self.columns = tuple(COLUMNS[fact] for fact in self._seen.account)
@@ -49,7 +55,16 @@ class TradingPolicy:
         Args:
             x: windows of features, shape (rows, window, features).
             account: the facts that `columns` name, shape (rows, facts); None: in cash.
+
+        Raises:
+            ConfigError: the agent decides on several symbols at once, and a row is of one.
         """
+        if self._several:
+            raise ConfigError(
+                "this agent decides on several symbols at once, from the bars of all of them, so a "
+                "row of one symbol has no prediction; let it act in a "
+                "training.market.environment.TradingEnv, or train an agent for each symbol"
+            )
         if account is None:
             account = np.tile(self.in_cash(), (len(x), 1))
         seen = np.concatenate([account, x.reshape(len(x), -1)], axis=1)

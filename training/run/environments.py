@@ -141,7 +141,7 @@ def _market_worlds(
         raise DataError("the training part has no two bars; expected more rows, or smaller parts")
 
     def measured(name: str) -> MeasuredEnv:
-        earlier = closes_before(parts[name], window)
+        earlier = closes_before(parts[name], table, window)
         return MeasuredEnv(markets[name], config, earlier=earlier, trusted=trusted)
 
     return Worlds(

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from training.artifacts import ArtifactStore
 from training.config import DataConfig
 from training.config.load import parse_config
 from training.data import DataManager
 from training.engine import TrainingEngine
 from training.errors import ConfigError, DataError
+from training.registry import ModelRegistry, load_model
 from training.run import TrainingRun
 
 gym = pytest.importorskip("gymnasium", reason="gymnasium is an extra")
@@ -98,6 +100,72 @@ def test_each_part_trades_its_own_bars_and_looks_back_before_them(tmp_path: Path
         assert np.array_equal(market.features[:window], part.x[0].astype(np.float32))
 
 
+def two_symbols() -> pd.DataFrame:
+    """Bars of two walks; the second has no bar on some days, and begins later."""
+    first, second = prices(), prices(400).iloc[100:].reset_index(drop=True)
+    second["date"] = first["date"]
+    both = [first.assign(symbol="A"), second.drop([0, 1, 2, 150, 280]).assign(symbol="B")]
+    return pd.concat(both, ignore_index=True)
+
+
+def test_several_symbols_are_traded_on_the_bars_that_all_have(tmp_path: Path) -> None:
+    from training.data.tradable import closes_before, market_of
+
+    frame, window = two_symbols(), 3
+    given = manager(frame, symbol_column="symbol")
+    run = run_of({**BRIEF, "environment": TRADING}, tmp_path, given)
+    assert run.table is not None
+    by_date = {name: rows.set_index("date") for name, rows in frame.groupby("symbol")}
+    common = by_date["A"].index.intersection(by_date["B"].index)
+    seen = []
+    for part in (run.data.train, run.data.validation, run.data.test):
+        market = market_of(part, run.table, window, run.data.bars_per_year)
+        at = pd.DatetimeIndex(market.times)
+        seen.append(at)
+        assert market.symbols == 2
+        assert list(at) == [day for day in common if at[0] <= day <= at[-1]]
+        for name in ("open", "high", "low", "close"):
+            expected = [by_date[symbol].loc[at, name].to_numpy() for symbol in ("A", "B")]
+            assert np.array_equal(getattr(market, name), np.array(expected).T)
+        returns = [np.log(by_date[symbol]["close"]).diff().loc[at] for symbol in ("A", "B")]
+        moved = np.corrcoef(market.features[:, 0], returns[0])[0, 1]
+        assert moved == pytest.approx(1.0)  # scaled, else the return of A, then that of B
+        assert np.corrcoef(market.features[:, 2], returns[1])[0, 1] == pytest.approx(1.0)
+        before = closes_before(part, run.table, window)
+        early = common[common < at[0]][-len(before) :] if len(before) else common[:0]
+        expected = [by_date[symbol].loc[early, "close"].to_numpy() for symbol in ("A", "B")]
+        assert np.array_equal(before, np.array(expected).T)
+    assert seen[0][-1] < seen[1][window - 1]  # the lead-in of a part is all that it shares
+    assert seen[1][-1] < seen[2][window - 1]
+
+
+def test_an_agent_learns_on_several_symbols_and_is_measured_on_them(tmp_path: Path) -> None:
+    given = manager(two_symbols(), symbol_column="symbol")
+    model = {**BRIEF, "environment": TRADING}
+    result = TrainingEngine(tmp_path).train(model, given, {"epochs": 2})
+    assert "test_buy_and_hold_total_return" in result.metrics
+    agent = load_model(ModelRegistry(ArtifactStore(tmp_path)), "model:1")
+    with pytest.raises(ConfigError, match="several symbols at once"):
+        agent.model.predict(np.zeros((1, 3, 2), np.float32))
+
+
+def test_several_symbols_for_one_choice_among_all_combinations(tmp_path: Path) -> None:
+    given = manager(two_symbols(), symbol_column="symbol")
+    joint = {**TRADING, "actions": {"type": "weights", "levels": [0, 1], "joint": True}}
+    model = {"type": "dqn", "steps_per_epoch": 60, "learning_starts": 10, "environment": joint}
+    result = TrainingEngine(tmp_path).train(model, given, {"epochs": 1})
+    assert result.status == "completed"
+
+
+def test_symbols_without_bars_in_common_are_refused(tmp_path: Path) -> None:
+    late = prices().assign(symbol="B")
+    late["date"] += pd.Timedelta(hours=12)
+    frame = pd.concat([prices().assign(symbol="A"), late], ignore_index=True)
+    given = manager(frame, symbol_column="symbol")
+    with pytest.raises(DataError, match="2 symbols have 0 bars of a part in common"):
+        run_of({**BRIEF, "environment": TRADING}, tmp_path, given)
+
+
 def test_buy_and_hold_stands_beside_and_pays_the_same_costs(tmp_path: Path) -> None:
     dear = {
         **TRADING,
@@ -163,14 +231,14 @@ def test_what_cannot_be_is_said_before_training(
 @pytest.mark.parametrize(
     ("data", "error", "said"),
     [
-        ({"split": {"type": "kfold", "folds": 3, "fold": 1}}, DataError, "leaves gaps"),
+        ({"split": {"type": "kfold", "folds": 5, "fold": 2}}, DataError, "leaves gaps"),
         (
             {
                 "target": {"type": "column", "column": "close"},
                 "features": [{"type": "returns", "lags": 2, "column": "open"}],
             },
             ConfigError,
-            "price of one symbol",
+            "trades the price",
         ),
     ],
 )

@@ -119,7 +119,7 @@ def _world(
     window = own.observation.window
     market = market_of(replace(part, x=x), table, window, dataset.bars_per_year)
     rules = own.model_copy(update={name: getattr(ours, name) for name in _OF_BOTH})
-    return MeasuredEnv(market, rules, earlier=closes_before(part, window))
+    return MeasuredEnv(market, rules, earlier=closes_before(part, table, window))
 
 
 def _to_the_end(returns: Array, bars: int) -> Array:
