@@ -198,7 +198,9 @@ def _reference(
     """The task returns a state, for its message; the reference is that state's result."""
     task = policies.remembering(train_epoch, believe=believe, timeout=policies.epoch_timeout())
     state = task(engine, session, epoch, return_state=True)
-    return CheckpointRef(**state.result())
+    # `result()` asks another thread, for a millisecond; a task that worked has its record here.
+    record: Any = state.data if state.is_completed() else None
+    return CheckpointRef(**(record.result if hasattr(record, "result") else state.result()))
 
 
 def _save(session: Session, staged: CheckpointRef, policies: Policies, *, believe: bool) -> None:

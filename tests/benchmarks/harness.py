@@ -19,6 +19,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
+from threadpoolctl import threadpool_limits
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -167,9 +169,14 @@ def in_turn(
 
 
 def pin() -> None:
-    """Keep this process and its children on one core, the last, where the system can."""
+    """Keep this process and its children on one core, the last, where the system can.
+
+    A library of linear algebra has counted the cores when it was imported. Its other threads would
+    wait, busily, on that one core, and slow down whatever comes after a product of matrices.
+    """
     if _CORES:
         os.sched_setaffinity(0, {_CORES[-1]})
+        threadpool_limits(1)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from training.artifacts import digest as digest_of
 from training.callbacks import CheckpointRecord, ErrorRecord, TrainRecord, fire
 from training.errors import IntegrityError
 from training.metrics import Monitor
-from training.run.ahead import Ahead
+from training.run.ahead import Ahead, saver
 from training.run.snapshots import Snapshots
 from training.state import CheckpointRef, Control, TrainingState
 
@@ -81,6 +81,7 @@ class Session:
         self._guard = guard
         self._staged: tuple[CheckpointRef, dict[str, Any]] | None = None
         self._ahead: Ahead | None = None
+        self._saver = saver()  # starts no thread before the first save
         self._snapshots = Snapshots()
         self._live = getattr(model, "live_state", None) if overlap else None
         self._committed = (-1, 0)
@@ -119,6 +120,7 @@ class Session:
             self.ended = True
             self.intact = False
             self._snapshots.forget()
+            self._saver.shutdown(wait=False)
             fire(self.callbacks.on_train_end, self.train_record())
 
     def train_record(self, *, resumed: bool = False) -> TrainRecord:
@@ -216,7 +218,7 @@ class Session:
         self.settle()
         tree = self._staged_tree(ref)
         self._staged = None
-        self._ahead = Ahead(ref, tree, self._prepare, self._write)
+        self._ahead = Ahead(ref, tree, self._prepare, self._write, self._saver)
 
     def settle(self) -> None:
         """Wait for what is being written ahead."""
