@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from tests.benchmarks.harness import Aim, Row, in_turn, main
-from tests.benchmarks.served import config_of, own_server
+from tests.benchmarks.served import config_of, own_server, settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +38,7 @@ def again(folder: Path) -> float:
     run = TrainingRun(config, folder / "storage", manager=DataManager(config.data, frame=frame))
     run.load_data()
     run.store.remove(f"{run.record.folder}/outcome.json")  # as if it had died right before
+    settled()
     token = PREPARED.set(run)
     began = perf_counter()
     flow(config, storage=str(folder / "storage"))
@@ -63,6 +64,7 @@ def cached(times: int) -> float:
         for number in range(times):
             nothing(number)
 
+    settled()
     began = perf_counter()
     empty()
     return perf_counter() - began

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 from flows.settings import prepare
 from flows.temporary_server import temporary_server
@@ -40,6 +42,29 @@ def own_server() -> Iterator[Path]:
         finally:
             started.__exit__(None, None, None)
             os.environ.pop("PREFECT_API_URL", None)
+
+
+def settled() -> None:
+    """Wait until the server has written down all tasks that it was told of.
+
+    One that is still at the thousands of the turn before answers the next one with 503.
+    """
+    from prefect.events.worker import EventsWorker
+
+    EventsWorker.drain_all(timeout=60)
+    known = [-1, -2]
+    while known[-1] != known[-2]:
+        sleep(3)
+        with suppress(HTTPError, TimeoutError):  # it is busy
+            known.append(_task_runs())
+
+
+def _task_runs() -> int:
+    """How many the server knows."""
+    url = f"{os.environ['PREFECT_API_URL']}/task_runs/count"
+    asked = Request(url, b"{}", {"Content-Type": "application/json"})
+    with urlopen(asked, timeout=30) as answer:
+        return int(answer.read())
 
 
 class Clock(CallbackBase):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,9 +51,35 @@ def test_a_run_that_saves_ahead_is_the_same_as_one_that_waits(train: Train, tmp_
     assert first.model == second.model
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no niceness")
+def test_one_thread_saves_all_and_gives_way_to_training(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, seen = Session._write, set()
+
+    def noted(self: Session, ref: CheckpointRef, tree: dict[str, Any]) -> CheckpointRef:
+        if ref.epoch:  # the first state is not saved ahead
+            seen.add((threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0)))
+        return real(self, ref, tree)
+
+    monkeypatch.setattr(Session, "_write", noted)
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    train(storage=tmp_path, checkpoints={"overlap": True})
+    [(thread, niceness)] = seen
+    assert thread != threading.get_native_id()
+    assert niceness == min(before + 5, 19)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
+@pytest.mark.parametrize("error", [StorageError("no space left on device"), MemoryError()])
 @pytest.mark.parametrize("step", ["_prepare", "_write"])
 def test_what_fails_while_training_goes_on_is_done_again_before_the_next_row(
-    step: str, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    step: str,
+    error: Exception,
+    train: Train,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Nothing of a later epoch gets into the checkpoint of an earlier one."""
     whole = train(storage=tmp_path / "whole", checkpoints={"keep": [{"type": "all"}]})
@@ -59,7 +88,7 @@ def test_what_fails_while_training_goes_on_is_done_again_before_the_next_row(
     def fails_once(self: Session, ref: CheckpointRef, tree: dict[str, Any]) -> CheckpointRef:
         if ref.epoch and ref.epoch not in failed:
             failed.add(ref.epoch)
-            raise StorageError("no space left on device")
+            raise error
         done: CheckpointRef = real(self, ref, tree)
         return done
 
@@ -67,6 +96,7 @@ def test_what_fails_while_training_goes_on_is_done_again_before_the_next_row(
     checkpoints = {"overlap": True, "keep": [{"type": "all"}]}
     again = train(storage=tmp_path / "again", checkpoints=checkpoints)
     assert failed == {1, 2, 3}
+    assert sum("saving ahead failed" in line for line in caplog.messages) == len(failed)
     assert _saved(tmp_path / "whole", whole) == _saved(tmp_path / "again", again)
 
 
