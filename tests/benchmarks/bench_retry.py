@@ -79,7 +79,7 @@ def rows() -> Iterator[Row]:
             f"an empty flow with {2 * EPOCHS} cached empty tasks",
             Aim("times", 1.2, "s"),
             in_turn(partial(cached, 2 * EPOCHS), partial(again, folder)),
-            rounds=2,
+            rounds=3,
         )
 
 

@@ -18,11 +18,14 @@ from uuid import UUID
 
 import pytest
 
+from tests.flows.nights import Nights, zygote_of
 from training.config.sources import SampleSource
 from training.data.sources.sample import read_sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.flows.nights import Zygote
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -275,3 +278,21 @@ def night(place: Place) -> Place:
     files = ("deployments/automations.yaml", "deployments/notifications.yaml")
     assert "go on with crashed runs" in place.retrain("automations", *files)
     return place
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Zygote]:
+    """Trainings in plain Python."""
+    yield from zygote_of("engine")
+
+
+@pytest.fixture(scope="module")
+def flow(server: str) -> Iterator[Zygote]:
+    """Trainings as Prefect flows on a real server."""
+    yield from zygote_of("flow")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(engine: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Nights:
+    """The runs that all others are compared with; in plain Python, for flows too."""
+    return Nights(engine, tmp_path_factory.mktemp("undisturbed"))

@@ -118,9 +118,9 @@ def _check_enough(rows: Array, series: Sequence[_Series], window: int) -> None:
     bars, most = len(rows), max(len(one.rows) for one in series)
     if bars <= window:
         raise DataError(
-            f"the {len(series)} symbols have {bars} bars of a part in common; expected more than "
-            f"the {window} of an observation: leave out a symbol that begins late or ends early, "
-            "or change data.split"
+            f"a part has {bars} bars of all its {len(series)} symbol(s) together; expected more "
+            f"than the {window} of an observation: leave out a symbol that begins late or ends "
+            "early, or change data.split"
         )
     if bars < most:
         logger.warning("%d of %d bars are left out: not all symbols have them", most - bars, most)

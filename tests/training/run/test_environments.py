@@ -109,7 +109,7 @@ def two_symbols() -> pd.DataFrame:
 
 
 def test_several_symbols_are_traded_on_the_bars_that_all_have(tmp_path: Path) -> None:
-    from training.data.tradable import closes_before, market_of
+    from training.data.tradable import MOST_BEFORE, closes_before, market_of
 
     frame, window = two_symbols(), 3
     given = manager(frame, symbol_column="symbol")
@@ -132,7 +132,7 @@ def test_several_symbols_are_traded_on_the_bars_that_all_have(tmp_path: Path) ->
         assert moved == pytest.approx(1.0)  # scaled, else the return of A, then that of B
         assert np.corrcoef(market.features[:, 2], returns[1])[0, 1] == pytest.approx(1.0)
         before = closes_before(part, run.table, window)
-        early = common[common < at[0]][-len(before) :] if len(before) else common[:0]
+        early = common[common < at[0]][-MOST_BEFORE:]
         expected = [by_date[symbol].loc[early, "close"].to_numpy() for symbol in ("A", "B")]
         assert np.array_equal(before, np.array(expected).T)
     assert seen[0][-1] < seen[1][window - 1]  # the lead-in of a part is all that it shares
@@ -162,7 +162,7 @@ def test_symbols_without_bars_in_common_are_refused(tmp_path: Path) -> None:
     late["date"] += pd.Timedelta(hours=12)
     frame = pd.concat([prices().assign(symbol="A"), late], ignore_index=True)
     given = manager(frame, symbol_column="symbol")
-    with pytest.raises(DataError, match="2 symbols have 0 bars of a part in common"):
+    with pytest.raises(DataError, match=r"0 bars of all its 2 symbol\(s\)"):
         run_of({**BRIEF, "environment": TRADING}, tmp_path, given)
 
 
@@ -247,6 +247,15 @@ def test_rows_that_cannot_be_traded_are_refused(
 ) -> None:
     with pytest.raises(error, match=said):
         run_of({**BRIEF, "environment": TRADING}, tmp_path, manager(**data))
+
+
+def test_a_split_without_gaps_is_traded_whatever_it_is_called(tmp_path: Path) -> None:
+    given = manager(split={"type": "kfold", "folds": 3, "fold": 1})
+    run = run_of({**BRIEF, "environment": TRADING}, tmp_path, given)
+    for part in (run.data.train, run.data.validation, run.data.test):
+        assert part.prices is not None
+        assert not isinstance(part.prices.at, slice)
+        assert (np.diff(part.prices.at) == 1).all()
 
 
 def test_a_backtest_section_is_refused(tmp_path: Path) -> None:

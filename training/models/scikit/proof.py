@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from training.types import ModelSpec
 
 _ROWS = 60
-_REFUSALS = (ValueError, TypeError, AttributeError, NotImplementedError)
+_REFUSALS = (ValueError, TypeError, AttributeError, NotImplementedError)  # scikit-learn raises them
 """What an estimator raises on a task that it cannot learn: scikit-learn has no error for that."""
 
 
