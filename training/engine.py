@@ -16,7 +16,7 @@ from training.run import TrainingResult, TrainingRun
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from training.callbacks import CallbackBase, CallbackList
     from training.config import (
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from training.registry import ModelRegistry
     from training.run import Session
     from training.state import CheckpointRef
+    from training.types import Batch
 
 EVALUATION_BATCH = 1024
 
@@ -195,10 +196,8 @@ class TrainingEngine:
             return self._end_epoch(session, metrics, started)
 
     def _train_batches(self, session: Session) -> None:
-        """The hot path: a step, its metrics, one look at what was asked for."""
+        """The batches of an epoch that are left, and between two of them what was asked for."""
         state, control, config = session.state, session.control, session.config
-        begin, end = session.callbacks.on_batch_begin, session.callbacks.on_batch_end
-        step, add = session.model.train_on_batch, state.sums.add
         batches = epoch_batches(
             session.rows,
             batch_size=session.batch_size,
@@ -208,8 +207,22 @@ class TrainingEngine:
             drop_last=config.drop_last,
             start=state.batch,
         )
-        if (control.pending or state.stop_reason) and self._attend(session):
-            return
+        asked = control.pending or state.stop_reason is not None
+        while not (asked and self._attend(session)):
+            with session.undisturbed():
+                asked = self._take_steps(session, batches)
+            if not asked:
+                return
+
+    def _take_steps(self, session: Session, batches: Iterator[Batch]) -> bool:
+        """The hot path: a step, its metrics, one look at what was asked for.
+
+        Returns:
+            Whether something was asked for; else no batch is left.
+        """
+        state, control = session.state, session.control
+        begin, end = session.callbacks.on_batch_begin, session.callbacks.on_batch_end
+        step, add = session.model.train_on_batch, state.sums.add
         for batch in batches:
             size = len(batch.x)
             if begin:
@@ -220,8 +233,9 @@ class TrainingEngine:
             state.step += 1
             if end:
                 fire(end, _batch_record(session, size, metrics))
-            if control.pending and self._attend(session):
-                return
+            if control.pending:
+                return True
+        return False
 
     def _attend(self, session: Session) -> bool:
         """Do what callbacks or a signal asked for between two batches; True ends the epoch."""

@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from training.errors import ConfigError, MetricError, did_you_mean
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from training.types import Metrics
-
-_MAX_LATE = 256
 
 _LOWER_IS_BETTER = ("loss", "error", "mae", "mse", "rmse", "perplexity", "drawdown", "volatility")
 _HIGHER_IS_BETTER = (
@@ -51,9 +49,14 @@ def format_metrics(metrics: Metrics) -> str:
 
 
 class LateMetrics(Mapping[str, float]):
-    """Metrics that a device still computes: reading one waits for it, and so is put off."""
+    """Metrics that a device still computes: reading one waits for it, and so is put off.
+
+    Attributes:
+        together: how many are read at once.
+    """
 
     __slots__ = ()
+    together: ClassVar[int] = 256
 
     @classmethod
     @abstractmethod
@@ -92,7 +95,7 @@ class MetricSums:
         """Count a batch of `size` rows. On the hot path: plain floats take the short way."""
         if type(metrics) is not dict and isinstance(metrics, LateMetrics):
             self._late.append((metrics, size))
-            if len(self._late) >= _MAX_LATE:
+            if len(self._late) >= metrics.together:
                 self._settle()
             return
         totals, weights = self._totals, self._weights

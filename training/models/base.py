@@ -15,6 +15,9 @@ What a model may have besides, and is asked for by name:
 `live_state()`
     What `state_dict` gives, without the copies: overlapped saving then copies into memory that it
     has used before, which takes half the time.
+`undisturbed()`
+    A context in which steps are taken with nobody else's code between them: what a step sets in
+    the process and puts back may be set once there. Not entered where callbacks follow batches.
 `rows_on_device(x, y)`
     Called with the training part: gives a function from a slice or indices to a `Batch` in
     whatever form its own `train_on_batch` likes best, or None.

@@ -6,7 +6,7 @@ failed attempt) goes back to the newest checkpoint that verifies.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from training.state import CheckpointRef, Control, TrainingState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from training.callbacks import CallbackList
     from training.checkpoints import CheckpointManager, History, Row
@@ -137,6 +138,15 @@ class Session:
             resumed=resumed,
             stop_reason=self.state.stop_reason,
         )
+
+    def undisturbed(self) -> AbstractContextManager[None]:
+        """To be held while steps are taken: whether callbacks come between them is known here."""
+        callbacks = self.callbacks
+        hold = getattr(self.model, "undisturbed", None)
+        if hold is None or callbacks.on_batch_begin or callbacks.on_batch_end:
+            return nullcontext()
+        held: AbstractContextManager[None] = hold()
+        return held
 
     def end_model_epoch(self, metrics: Metrics) -> None:
         """Tell the model what an epoch ended with, if it asks."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from training.models.pytorch.schedules import make_optimizer, make_schedule
 from training.models.pytorch.steps import Stepper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
     from training.config.networks import TorchConfig
     from training.config.training import TrainingConfig
@@ -97,6 +98,7 @@ class TorchModel:
         self._call = self._alone
         self._mixed = _mixed(config.precision, device)
         self._memory = Memory(self.network, self.averaged, self._stepper, self.randomness)
+        self._has_process = False
 
     @property
     def learning_rate(self) -> float:
@@ -117,6 +119,20 @@ class TorchModel:
         x, y, weight = self.feed.tensors(batch)
         z, loss = self._step(x, y, weight, 1.0)
         return measure(z, loss, y, weight, self._spec.task)
+
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """Within it nobody else calculates with torch between two steps.
+
+        Random state and choice of algorithms, which a step takes over from the process and gives
+        back, are exchanged once, and not with every batch; each costs a small network 2 %.
+        """
+        with self.randomness, self._algorithms:
+            self._has_process = True
+            try:
+                yield
+            finally:
+                self._has_process = False
 
     def share_gradients(self) -> None:
         """From the next step on, gradients are averaged over all processes."""
@@ -198,15 +214,22 @@ class TorchModel:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         if not self.network.training:
             self.network.train()
+        if self._has_process:
+            return self._learn(x, y, weight, factor)
         with self.randomness, self._algorithms:
-            if self._mixed is None:
+            return self._learn(x, y, weight, factor)
+
+    def _learn(
+        self, x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor | None, factor: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        if self._mixed is None:
+            z, loss = self._forward(x, y, weight)
+        else:
+            with self._mixed():
                 z, loss = self._forward(x, y, weight)
-            else:
-                with self._mixed():
-                    z, loss = self._forward(x, y, weight)
-            learned = loss if factor == 1 else loss * factor
-            if self._stepper.take(learned) and self.averaged is not None:
-                self.averaged.update_parameters(self.network)
+        learned = loss if factor == 1 else loss * factor
+        if self._stepper.take(learned) and self.averaged is not None:
+            self.averaged.update_parameters(self.network)
         return z, loss
 
     def _forward(

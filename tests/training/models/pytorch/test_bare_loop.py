@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from training.callbacks.records import BatchRecord
+    from training.callbacks.records import BatchRecord, CheckpointRecord, EpochRecord
     from training.data import Dataset
     from training.run import TrainingResult
     from training.types import Array
@@ -48,19 +48,70 @@ def section(**keys: Any) -> dict[str, Any]:  # noqa: ANN401 - of a YAML
 
 
 class Watch(CallbackBase):
-    """Keeps the trained model, and interrupts after some steps."""
+    """Keeps the trained model, and what is set in the process whenever it is called."""
 
-    def __init__(self, interrupt_at: int | None = None) -> None:
+    def __init__(self) -> None:
         self.model: Any = None
-        self.interrupt_at = interrupt_at
+        self.outside: set[Any] = set()
+
+    def identity(self) -> None:
+        """It changes no result."""
+
+    def on_epoch_begin(self, _: EpochRecord) -> None:
+        self.outside.add(process())
+
+    def on_checkpoint_saved(self, _: CheckpointRecord) -> None:
+        self.outside.add(process())
+
+    def on_epoch_end(self, record: EpochRecord) -> None:
+        self.model = record.model
+        self.outside.add(process())
+
+
+class Draw(Watch):
+    """Draws random numbers between the steps."""
+
+    def on_batch_begin(self, _: BatchRecord) -> None:
+        torch.rand(3)
+
+    def on_batch_end(self, _: BatchRecord) -> None:
+        torch.rand(3)
+
+
+class Interrupt(CallbackBase):
+    """Interrupts after some steps."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
 
     def identity(self) -> None:
         """It changes no result."""
 
     def on_batch_end(self, record: BatchRecord) -> None:
-        self.model = record.model
-        if record.step == self.interrupt_at:
+        if record.step == self.at:
             record.control.interrupt(signal.SIGINT)
+
+
+class Signalled(nn.Module):  # type: ignore[misc] # torch has no types here
+    """Gets a signal while it calculates."""
+
+    at: ClassVar[int] = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Sequential(nn.Flatten(), nn.Dropout(0.25), nn.Linear(4, 1))
+        self.calls = 0
+
+    def forward(self, x: Any) -> Any:  # noqa: ANN401 - torch has no types here
+        self.calls += self.training
+        if self.training and self.calls == self.at:
+            signal.raise_signal(signal.SIGINT)
+        return self.inner(x)
+
+
+def process() -> tuple[bytes, bool]:
+    """What a step takes over from the process, and gives back."""
+    return torch.get_rng_state().numpy().tobytes(), torch.are_deterministic_algorithms_enabled()
 
 
 @pytest.fixture
@@ -201,10 +252,14 @@ each_case = pytest.mark.parametrize("case", CASES)
 
 
 @each_case
-def test_the_weights_are_those_of_the_bare_loop(case: str, train: Train, dataset: Dataset) -> None:
+@pytest.mark.parametrize("kind", [Watch, Draw])
+def test_the_weights_are_those_of_the_bare_loop(
+    case: str, kind: type[Watch], train: Train, dataset: Dataset
+) -> None:
+    """With the steps of an epoch in one go, and with a callback that draws between them."""
     by_hand, model, training = CASES[case]
     assert len(list(batches(dataset, 0))) * EPOCHS == STEPS
-    watch = Watch()
+    watch = kind()
     train(model=section(**model), callbacks=[watch], epochs=EPOCHS, seed=SEED, **training)
     found = watch.model.state_dict()["weights"]
     for name, tensor in by_hand(dataset).state_dict().items():
@@ -221,12 +276,29 @@ def test_interrupted_in_the_middle_of_an_epoch_it_ends_the_same(
     settings = {"model": section(**model), "epochs": EPOCHS, "seed": SEED, **training}
     whole = train(**settings, storage=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        train(**settings, callbacks=[Watch(step)])
+        train(**settings, callbacks=[Interrupt(step)])
     again = train(**settings)
     assert again.resumed_from == {"epoch": step // 9, "batch": step % 9}
     assert again.model["digest"] == whole.model["digest"]
     assert again.metrics == whole.metrics
     assert again.history.equals(whole.history)
+
+
+def test_a_signal_among_steps_in_one_go_is_heeded_between_them(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And callbacks, that of the checkpoint too, find the process as it was."""
+    settings = {"model": section(network={"type": f"{__name__}:Signalled"}), "epochs": EPOCHS}
+    whole = train(**settings, storage=tmp_path / "whole")
+    monkeypatch.setattr(Signalled, "at", 13)
+    watch = Watch()
+    with pytest.raises(KeyboardInterrupt):
+        train(**settings, callbacks=[watch])
+    assert watch.outside == {process()}
+    monkeypatch.undo()
+    again = train(**settings)
+    assert again.resumed_from == {"epoch": 1, "batch": 4}
+    assert again.model["digest"] == whole.model["digest"]
 
 
 def test_the_plateau_is_fed_with_the_metrics(
@@ -249,7 +321,7 @@ def test_the_plateau_is_fed_with_the_metrics(
     assert len(set(rates)) > 2
     shutil.rmtree(tmp_path / "storage")
     with pytest.raises(KeyboardInterrupt):
-        train(**settings, callbacks=[Watch(9 * 5 + 3)])
+        train(**settings, callbacks=[Interrupt(9 * 5 + 3)])
     assert train(**settings).history.equals(result.history)
 
 
@@ -261,7 +333,7 @@ def test_a_compiled_network_learns_and_resumes(train: Train, tmp_path: Path) -> 
     settings = {"model": section(compile=True), "epochs": 2}
     whole = train(**settings, storage=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        train(**settings, callbacks=[Watch(4)])
+        train(**settings, callbacks=[Interrupt(4)])
     assert train(**settings).model["digest"] == whole.model["digest"]
     losses = whole.history["loss"].tolist()
     assert losses[1] < losses[0]

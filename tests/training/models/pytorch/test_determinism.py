@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,10 +117,24 @@ def test_it_is_switched_for_the_steps_of_the_model_alone(
         assert settings() == outside
 
 
-def test_after_a_refusal_all_is_as_it_was(outside: Settings) -> None:
-    with pytest.raises(ConfigError):
-        build("Unpooled").train_on_batch(BATCH)
+def test_for_steps_in_one_go_it_is_switched_once(outside: Settings) -> None:
+    model = build("Watching")
+    with model.undisturbed():
+        model.train_on_batch(BATCH)
+        model.train_on_batch(BATCH)
+        assert model.network.seen == [settings()] * 2 == [(2, False, False)] * 2
     assert settings() == outside
+    model.train_on_batch(BATCH)
+    assert model.network.seen[2] == (2, False, False)
+    assert settings() == outside
+
+
+def test_after_a_refusal_all_is_as_it_was(outside: Settings) -> None:
+    model = build("Unpooled")
+    for hold in (nullcontext, model.undisturbed, nullcontext):
+        with pytest.raises(ConfigError, match=r"set model\.deterministic: false"), hold():
+            model.train_on_batch(BATCH)
+        assert settings() == outside
 
 
 def test_an_error_of_another_kind_stays_what_it_is() -> None:
