@@ -233,6 +233,33 @@ def test_a_stop_at_a_batch_ends_the_epoch_there(train: Train) -> None:
     assert result.history["step"].tolist() == [9, 12]
 
 
+def test_a_run_that_was_to_stop_and_was_killed_stops_where_it_was_to(
+    train: Train, tmp_path: Path
+) -> None:
+    """The checkpoint in the middle of the epoch says that no batch follows."""
+
+    class SaveAndDie(StopAt):
+        dies = False
+
+        def on_batch_end(self, record: BatchRecord) -> None:
+            super().on_batch_end(record)
+            record.save("as asked")
+
+        def on_validation_begin(self, record: EpochRecord) -> None:
+            if self.dies and record.epoch == self.epoch:
+                raise KeyboardInterrupt
+
+    whole = train(epochs=5, callbacks=[SaveAndDie(2, 3)], storage=tmp_path / "whole")
+    dying = SaveAndDie(2, 3)
+    dying.dies = True
+    with pytest.raises(KeyboardInterrupt):
+        train(epochs=5, callbacks=[dying])
+    again = train(epochs=5, callbacks=[SaveAndDie(2, 3)])
+    assert again.resumed_from == {"epoch": 1, "batch": 3}
+    assert again.stop_reason == "enough"
+    assert again.model["digest"] == whole.model["digest"]
+
+
 def test_a_stop_at_an_epochs_end_ends_the_run_there(train: Train) -> None:
     result = train(epochs=5, callbacks=[StopAt(2)])
     assert (result.epochs_completed, result.stop_reason) == (2, "enough")

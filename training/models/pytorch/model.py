@@ -98,7 +98,7 @@ class TorchModel:
         self._call = self._alone
         self._mixed = _mixed(config.precision, device)
         self._memory = Memory(self.network, self.averaged, self._stepper, self.randomness)
-        self._has_process = False
+        self._is_undisturbed = False
 
     @property
     def learning_rate(self) -> float:
@@ -128,11 +128,11 @@ class TorchModel:
         back, are exchanged once, and not with every batch; each costs a small network 2 %.
         """
         with self.randomness, self._algorithms:
-            self._has_process = True
+            self._is_undisturbed = True
             try:
                 yield
             finally:
-                self._has_process = False
+                self._is_undisturbed = False
 
     def share_gradients(self) -> None:
         """From the next step on, gradients are averaged over all processes."""
@@ -214,7 +214,7 @@ class TorchModel:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         if not self.network.training:
             self.network.train()
-        if self._has_process:
+        if self._is_undisturbed:
             return self._learn(x, y, weight, factor)
         with self.randomness, self._algorithms:
             return self._learn(x, y, weight, factor)
